@@ -1,0 +1,6 @@
+//! The exported names.
+
+mod figures;
+mod heapmm;
+mod loader;
+mod stdlib;

@@ -1,0 +1,227 @@
+//! The glibc family: each name with the rules of the C library.
+//!
+//! - **Z1** Success keeps `errno`, and so does free: the floors below never change it.
+//! - **Z2** A size over PTRDIFF_MAX, or a product that overflows, is ENOMEM.
+
+use core::ffi::{c_int, c_void};
+use core::ptr;
+
+use errno::{Errno, set_errno};
+use heapmm_core::allocator::Grant;
+use heapmm_core::block::ALIGN;
+use heapmm_core::os::{PAGE, round_up};
+
+use crate::ALLOCATOR;
+
+const MOST: usize = isize::MAX as usize;
+
+/// A result for C: the payload, or null with ENOMEM.
+#[inline]
+fn answer(grant: Option<Grant>) -> *mut c_void {
+    match grant {
+        Some(grant) => grant.payload.cast(),
+        None => out_of_memory(),
+    }
+}
+
+#[cold]
+fn out_of_memory() -> *mut c_void {
+    set_errno(Errno(libc::ENOMEM));
+    ptr::null_mut()
+}
+
+#[inline]
+fn granted(len: usize, align: usize) -> Option<Grant> {
+    if len > MOST { None } else { ALLOCATOR.allocate(len, align) }
+}
+
+/// `len` bytes, not initialised.
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc(len: usize) -> *mut c_void {
+    answer(granted(len, ALIGN))
+}
+
+/// `count` times `len` bytes, all zero.
+#[unsafe(no_mangle)]
+pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
+    let Some(whole) = count.checked_mul(len) else { return out_of_memory() };
+    let grant = granted(whole, ALIGN);
+    if let Some(Grant { payload, dirty }) = grant {
+        // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.
+        unsafe { payload.write_bytes(0, whole.min(dirty)) };
+    }
+    answer(grant)
+}
+
+/// Resizes the block at `payload` to `len` bytes; it may move.
+///
+/// # Safety
+///
+/// `payload` is null or a live block of this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn realloc(payload: *mut c_void, len: usize) -> *mut c_void {
+    if payload.is_null() {
+        return malloc(len);
+    }
+    if len == 0 {
+        ALLOCATOR.release(payload.cast());
+        return ptr::null_mut();
+    }
+    let moved = if len > MOST { None } else { ALLOCATOR.resize(payload.cast(), len) };
+    moved.map_or_else(out_of_memory, <*mut u8>::cast)
+}
+
+/// `realloc` with a product that is checked.
+///
+/// # Safety
+///
+/// As for [`realloc`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reallocarray(payload: *mut c_void, count: usize, len: usize) -> *mut c_void {
+    let Some(whole) = count.checked_mul(len) else { return out_of_memory() };
+    // SAFETY: the caller's promise.
+    unsafe { realloc(payload, whole) }
+}
+
+/// Takes back the block at `payload`; null is nothing.
+///
+/// # Safety
+///
+/// `payload` is null or a live block of this library. Others are recognised and reported.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free(payload: *mut c_void) {
+    if !payload.is_null() {
+        ALLOCATOR.release(payload.cast());
+    }
+}
+
+/// The name of `free` in old programs.
+///
+/// # Safety
+///
+/// As for [`free`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cfree(payload: *mut c_void) {
+    // SAFETY: the caller's promise.
+    unsafe { free(payload) };
+}
+
+/// C23: `free` by one who knows the size.
+///
+/// # Safety
+///
+/// As for [`free`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_sized(payload: *mut c_void, _len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { free(payload) };
+}
+
+/// C23: `free` by one who knows alignment and size.
+///
+/// # Safety
+///
+/// As for [`free`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_aligned_sized(payload: *mut c_void, _align: usize, _len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { free(payload) };
+}
+
+/// `len` bytes at a multiple of `align`, into `*memptr`; 0, EINVAL or ENOMEM.
+///
+/// # Safety
+///
+/// `memptr` can be written. It is not touched on an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(memptr: *mut *mut c_void, align: usize, len: usize) -> c_int {
+    if !align.is_power_of_two() || !align.is_multiple_of(size_of::<usize>()) {
+        return libc::EINVAL;
+    }
+    match granted(len, align) {
+        Some(grant) => {
+            // SAFETY: the caller's promise.
+            unsafe { memptr.write(grant.payload.cast()) };
+            0
+        }
+        None => libc::ENOMEM,
+    }
+}
+
+/// `len` bytes at a multiple of `align`, which is rounded up to a power of two.
+#[unsafe(no_mangle)]
+pub extern "C" fn memalign(align: usize, len: usize) -> *mut c_void {
+    match align.max(1).checked_next_power_of_two() {
+        Some(align) => answer(granted(len, align)),
+        None => {
+            set_errno(Errno(libc::EINVAL));
+            ptr::null_mut()
+        }
+    }
+}
+
+/// `memalign` by its C11 name; any size is right.
+#[unsafe(no_mangle)]
+pub extern "C" fn aligned_alloc(align: usize, len: usize) -> *mut c_void {
+    memalign(align, len)
+}
+
+/// `len` bytes at a page.
+#[unsafe(no_mangle)]
+pub extern "C" fn valloc(len: usize) -> *mut c_void {
+    memalign(PAGE, len)
+}
+
+/// Whole pages for `len` bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn pvalloc(len: usize) -> *mut c_void {
+    if len > MOST {
+        return out_of_memory();
+    }
+    memalign(PAGE, round_up(len, PAGE))
+}
+
+/// Bytes that may be used at `payload`, at least what was asked for; 0 for null.
+///
+/// # Safety
+///
+/// `payload` is null or a live block of this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn malloc_usable_size(payload: *mut c_void) -> usize {
+    if payload.is_null() { 0 } else { ALLOCATOR.usable(payload.cast()) }
+}
+
+/// The names under which glibc exports the same functions a second time.
+macro_rules! twins {
+    ($($twin:ident = $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)?;)*) => {
+        $(
+            /// A second name of the function without the prefix.
+            ///
+            /// # Safety
+            ///
+            /// As for that function.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $twin($($arg: $ty),*) $(-> $out)? {
+                #[allow(unused_unsafe, reason = "some of them are safe")]
+                // SAFETY: the caller's promise.
+                unsafe { $name($($arg),*) }
+            }
+        )*
+    };
+}
+
+twins! {
+    __libc_malloc = malloc(len: usize) -> *mut c_void;
+    __libc_free = free(payload: *mut c_void);
+    __libc_calloc = calloc(count: usize, len: usize) -> *mut c_void;
+    __libc_realloc = realloc(payload: *mut c_void, len: usize) -> *mut c_void;
+    __libc_memalign = memalign(align: usize, len: usize) -> *mut c_void;
+    __libc_valloc = valloc(len: usize) -> *mut c_void;
+    __libc_pvalloc = pvalloc(len: usize) -> *mut c_void;
+    heapmm_malloc = malloc(len: usize) -> *mut c_void;
+    heapmm_free = free(payload: *mut c_void);
+    heapmm_calloc = calloc(count: usize, len: usize) -> *mut c_void;
+    heapmm_realloc = realloc(payload: *mut c_void, len: usize) -> *mut c_void;
+    heapmm_aligned_alloc = aligned_alloc(align: usize, len: usize) -> *mut c_void;
+    heapmm_usable_size = malloc_usable_size(payload: *mut c_void) -> usize;
+}

@@ -1,0 +1,203 @@
+//! The late and optional parts: what happens at start, at fork and at the end.
+//!
+//! ```text
+//!   constructor   bad settings are named; fork handlers; a private stderr for the report
+//!   fork          the lock is taken before, given back in both processes after
+//!   end           destructor or _exit: the report, once for each process
+//! ```
+//!
+//! Nothing here has to run for malloc to work.
+
+use core::ffi::{CStr, c_int};
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use heapmm_core::observe::report::{self, Process};
+use heapmm_core::os::out::{self, Text, complain};
+use heapmm_core::os::{environment, file};
+use heapmm_core::settings::{Format, Problem, Settings};
+
+use crate::ALLOCATOR;
+
+/// EX_CONFIG of sysexits(3): the status of a process that was told to be strict.
+const BAD_CONFIGURATION: c_int = 78;
+
+/// A copy of stderr for the report, or -1. Programs close theirs before the report is due.
+static REPORT_FD: AtomicI32 = AtomicI32::new(-1);
+/// The process that reports; another number means a child that shares our memory (vfork).
+static PID: AtomicI32 = AtomicI32::new(0);
+/// Whether a report is due.
+static REPORTS: AtomicBool = AtomicBool::new(false);
+/// Whether the fork under way took the lock.
+static FORK_LOCKED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" {
+    fn pthread_atfork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) -> c_int;
+}
+
+#[ctor::ctor(unsafe)]
+fn start() {
+    let settings = ALLOCATOR.settings();
+    if !environment::is_secure() {
+        name_problems(settings.strict);
+    }
+    // SAFETY: plain functions that stay loaded: the library is never unloaded.
+    unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
+    if settings.verbose {
+        let version = env!("CARGO_PKG_VERSION");
+        complain(format_args!("version {version}, policy {}", settings.policy.row().name));
+    }
+    if settings.stats {
+        PID.store(file::pid(), Ordering::Relaxed);
+        if settings.out.bytes().is_empty() {
+            REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
+        }
+        REPORTS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One line for each setting that cannot be understood.
+fn name_problems(strict: bool) {
+    let mut any = false;
+    Settings::from_variables(&environment::variables, |problem| {
+        any = true;
+        let text = |bytes| core::str::from_utf8(bytes).unwrap_or("?");
+        match problem {
+            Problem::Unknown(name, Some(near)) => {
+                complain(format_args!("unknown setting HEAPMM_{}; did you mean HEAPMM_{near}?", text(name)))
+            }
+            Problem::Unknown(name, None) => {
+                complain(format_args!("unknown setting HEAPMM_{}; `heapmm options` lists them", text(name)))
+            }
+            Problem::BadValue(name, value, values) => {
+                complain(format_args!("HEAPMM_{name} cannot be '{}'; it takes: {values}", text(value)));
+            }
+            Problem::NoValue(piece) => {
+                complain(format_args!("HEAPMM_CONF: '{}' lacks a value; write option:value", text(piece)));
+            }
+        }
+    });
+    if any && strict {
+        out::leave(BAD_CONFIGURATION);
+    }
+}
+
+extern "C" fn before_fork() {
+    FORK_LOCKED.store(ALLOCATOR.before_fork(), Ordering::Relaxed);
+}
+
+extern "C" fn after_fork_parent() {
+    if FORK_LOCKED.load(Ordering::Relaxed) {
+        // SAFETY: this thread took the lock in `before_fork`.
+        unsafe { ALLOCATOR.after_fork() };
+    }
+}
+
+extern "C" fn after_fork_child() {
+    PID.store(file::pid(), Ordering::Relaxed);
+    after_fork_parent();
+}
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static AT_END: extern "C" fn() = write_report;
+
+/// Writes the report of this process, if one is due and was not written yet.
+extern "C" fn write_report() {
+    let mine = PID.load(Ordering::Relaxed) == file::pid();
+    if !mine || !REPORTS.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    let Some(ledger) = ALLOCATOR.ledger() else { return };
+    let settings = ALLOCATOR.settings();
+    let mut page = Text::<4096>::new();
+    let mut name = [0; 16];
+    let process = process(&mut name);
+    let _ = match settings.format {
+        Format::Text => report::text(&mut page, process, &ledger),
+        Format::Json => report::json(&mut page, process, &ledger),
+    };
+    let pattern = settings.out.bytes();
+    if pattern.is_empty() {
+        let private = REPORT_FD.load(Ordering::Relaxed);
+        out::write_all(if private < 0 { 2 } else { private }, page.bytes());
+        return;
+    }
+    match open_out(pattern, process) {
+        Some(fd) => {
+            out::write_all(fd, page.bytes());
+            file::close(fd);
+        }
+        None => complain(format_args!(
+            "cannot write the report to HEAPMM_OUT={}",
+            core::str::from_utf8(pattern).unwrap_or("?")
+        )),
+    }
+}
+
+/// The running process, its name in `name`.
+pub(crate) fn process(name: &mut [u8; 16]) -> Process<'_> {
+    let len = file::command(name);
+    Process { pid: file::pid(), command: &name[..len] }
+}
+
+/// Opens the file that `pattern` names. With `%n` it is the first that does not exist.
+fn open_out(pattern: &[u8], process: Process<'_>) -> Option<c_int> {
+    let numbered = pattern.windows(2).any(|pair| pair == b"%n");
+    for sequence in 0..100_000 {
+        let path = expand(pattern, process, sequence);
+        let path = CStr::from_bytes_until_nul(path.bytes()).ok()?;
+        let fd = file::open_append(path, numbered);
+        if fd.is_some() || !numbered || !file::exists(path) {
+            return fd;
+        }
+    }
+    None
+}
+
+/// `pattern` with its escapes replaced, and a zero byte.
+fn expand(pattern: &[u8], process: Process<'_>, sequence: u32) -> Text<512> {
+    let mut path = Text::new();
+    let mut rest = pattern;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte != b'%' {
+            path.push(&[*byte]);
+            continue;
+        }
+        let [escape, after @ ..] = rest else { break };
+        rest = after;
+        let _ = match escape {
+            b'p' => write!(path, "{}", process.pid),
+            b'n' => write!(path, "{sequence}"),
+            b't' => write!(path, "{}", file::seconds()),
+            b'c' => {
+                process.command.iter().for_each(|b| path.push(&[if *b == b'/' { b'_' } else { *b }]));
+                Ok(())
+            }
+            other => {
+                path.push(&[*other]);
+                Ok(())
+            }
+        };
+    }
+    path.push(&[0]);
+    path
+}
+
+/// Ends the process without destructors. The report is written here: shells end this way.
+#[unsafe(no_mangle)]
+pub extern "C" fn _exit(status: c_int) -> ! {
+    write_report();
+    // SAFETY: the call returns to nobody.
+    unsafe { libc::syscall(libc::SYS_exit_group, status) };
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// The same by its C99 name.
+#[unsafe(no_mangle)]
+pub extern "C" fn _Exit(status: c_int) -> ! {
+    _exit(status)
+}

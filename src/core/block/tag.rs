@@ -1,0 +1,179 @@
+//! One word before every block.
+//!
+//! ```text
+//!   63            48 47   46      45     44   43                4  3      2      1         0
+//!  ├────────────────┼───┬───────┬──────┬─────┬───────────────────┬──────┬──────┬─────────┬────┤
+//!  │      seal      │ - │PURGED │ AGED │ OWN │   size / 16       │MAPPED│CACHED│PREV_USED│USED│
+//!  ├────────────────┼───┴───────┴──────┴─────┴───────────────────┴──────┴──────┴─────────┴────┤
+//! ```
+//!
+//! - **T1** The seal binds the lower 48 bits to the address where the word stands and to a key
+//!   of the process. A word that fails it was not written by the heap, or was written elsewhere.
+//! - **T2** Size is a multiple of 16 below 2^44; an epilogue has size 0.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// The program, or the allocator itself, holds the block.
+pub const USED: u64 = 1 << 0;
+/// The block before is not free: there is no footer to read.
+pub const PREV_USED: u64 = 1 << 1;
+/// A used block that rests in a cache: the program has freed it.
+pub const CACHED: u64 = 1 << 2;
+/// The block is a mapping of its own, outside of all segments.
+pub const MAPPED: u64 = 1 << 3;
+/// A used block that holds the allocator's own data: a table, or the objects of a slab.
+pub const OWN: u64 = 1 << 44;
+/// A free block that the last sweep saw: the next one may purge it.
+pub const AGED: u64 = 1 << 45;
+/// A free block whose inner pages were given back.
+pub const PURGED: u64 = 1 << 46;
+
+const SIZE: u64 = ((1 << 44) - 1) & !15;
+const BODY: u64 = (1 << 48) - 1;
+
+/// An odd constant with well mixed bits: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+
+static KEY: AtomicU64 = AtomicU64::new(0x5EED_0F7A_6B10_C0DE);
+
+/// Sets the key of all seals.
+///
+/// Must come before the first tag is written: every tag from before would fail its check.
+pub fn set_key(key: u64) {
+    KEY.store(key, Ordering::Relaxed);
+}
+
+/// The key, for other marks that a stranger should not be able to guess.
+#[inline]
+pub fn key() -> u64 {
+    KEY.load(Ordering::Relaxed)
+}
+
+/// The word as the heap thinks of it, without its seal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Tag(u64);
+
+impl Tag {
+    /// A tag of `size` bytes with `bits`.
+    #[inline]
+    pub const fn new(size: usize, bits: u64) -> Self {
+        Self((size as u64 & SIZE) | bits)
+    }
+
+    /// Reads `word`, found at `address`; `None` if its seal is wrong ([T1](self)).
+    #[inline]
+    pub fn open(word: u64, address: usize) -> Option<Self> {
+        let body = word & BODY;
+        (word >> 48 == seal(body, address)).then_some(Self(body))
+    }
+
+    /// The word to store at `address`.
+    #[inline]
+    pub fn sealed(self, address: usize) -> u64 {
+        self.0 | seal(self.0, address) << 48
+    }
+
+    /// Bytes of the block, header included.
+    #[inline]
+    pub const fn size(self) -> usize {
+        (self.0 & SIZE) as usize
+    }
+
+    /// Whether all of `bits` are set.
+    #[inline]
+    pub const fn has(self, bits: u64) -> bool {
+        self.0 & bits == bits
+    }
+
+    /// Those of `bits` that are set.
+    #[inline]
+    pub const fn only(self, bits: u64) -> u64 {
+        self.0 & bits
+    }
+
+    /// The same with `bits` set.
+    #[inline]
+    pub const fn with(self, bits: u64) -> Self {
+        Self(self.0 | bits)
+    }
+
+    /// The same with `bits` cleared.
+    #[inline]
+    pub const fn without(self, bits: u64) -> Self {
+        Self(self.0 & !bits)
+    }
+
+    /// The same bits with another size.
+    #[inline]
+    pub const fn resized(self, size: usize) -> Self {
+        Self((self.0 & !SIZE) | (size as u64 & SIZE))
+    }
+
+    /// Whether the program or the allocator holds the block.
+    #[inline]
+    pub const fn is_used(self) -> bool {
+        self.has(USED)
+    }
+
+    /// Whether this is the mark at the end of a segment.
+    #[inline]
+    pub const fn is_epilogue(self) -> bool {
+        self.size() == 0
+    }
+}
+
+#[inline]
+fn seal(body: u64, address: usize) -> u64 {
+    (body ^ (address as u64).rotate_left(20) ^ key()).wrapping_mul(MIX) >> 48
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(u64, &str); 7] = [
+            (USED, "USED"),
+            (PREV_USED, "PREV_USED"),
+            (CACHED, "CACHED"),
+            (MAPPED, "MAPPED"),
+            (OWN, "OWN"),
+            (AGED, "AGED"),
+            (PURGED, "PURGED"),
+        ];
+        write!(f, "{}", self.size())?;
+        for (bit, name) in NAMES {
+            if self.has(bit) {
+                write!(f, " {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_tag_opens_at_its_own_address_only() {
+        let tag = Tag::new(4096, USED | PREV_USED);
+
+        let word = tag.sealed(0x5555_0000_1008);
+
+        assert_eq!(Tag::open(word, 0x5555_0000_1008), Some(tag));
+        assert_eq!(Tag::open(word, 0x5555_0000_1018), None);
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let word = Tag::new(4096, USED).sealed(0x5555_0000_1008);
+
+        let missed = (0..64).filter(|bit| Tag::open(word ^ (1 << bit), 0x5555_0000_1008).is_some());
+
+        assert_eq!(missed.count(), 0);
+    }
+
+    #[test]
+    fn debug_names_the_bits() {
+        assert_eq!(std::format!("{:?}", Tag::new(48, USED | OWN)), "48 USED OWN");
+    }
+}

@@ -1,0 +1,118 @@
+//! Floor 3: what live use, replay and the other allocators of the literature share.
+//!
+//! ```text
+//!   Engine ◄── tagged      the heap of blocks, with any index
+//! ```
+//!
+//! - **Y1** An engine takes all its memory from one backing and can say where every byte of it is.
+
+mod tagged;
+
+use crate::heap::Fault;
+
+/// Memory handed out.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// The payload.
+    pub payload: *mut u8,
+    /// Leading bytes that may not be zero.
+    pub dirty: usize,
+}
+
+/// A block in the hands of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its payload.
+    pub payload: *mut u8,
+    /// Bytes that the program may use.
+    pub len: usize,
+}
+
+/// What a piece of an engine's memory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In the hands of the program.
+    Used,
+    /// Free.
+    Free,
+    /// The engine's own: tables, heads, what nobody can use.
+    Own,
+}
+
+/// A contiguous piece of an engine's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Address of its first byte, header included.
+    pub start: usize,
+    /// Bytes, header included.
+    pub size: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an engine has done and holds. `live + tags + free + tail + metadata` is `footprint`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Bytes taken from the backing.
+    pub footprint: usize,
+    /// The most it ever was.
+    pub peak_footprint: usize,
+    /// Bytes that the program may use.
+    pub live: usize,
+    /// Headers of used blocks.
+    pub tags: usize,
+    /// Free bytes that a request could get.
+    pub free: usize,
+    /// Never touched, behind the last block.
+    pub tail: usize,
+    /// The engine's own.
+    pub metadata: usize,
+    /// Blocks in the hands of the program.
+    pub used_blocks: usize,
+    /// Free blocks.
+    pub free_blocks: usize,
+    /// Size of the largest free block.
+    pub largest_free: usize,
+    /// Blocks handed out so far.
+    pub allocs: u64,
+    /// Blocks taken back so far.
+    pub frees: u64,
+    /// Blocks split.
+    pub splits: u64,
+    /// Neighbours merged.
+    pub coalesces: u64,
+    /// Free blocks looked at by searches.
+    pub probes: u64,
+}
+
+/// An allocator over one backing.
+pub trait Engine {
+    /// `len` bytes at a multiple of `align`, a power of two; `None` when memory is out.
+    fn allocate(&mut self, len: usize, align: usize) -> Option<Grant>;
+
+    /// The used block whose payload begins at `address`, checked before anything is followed.
+    fn locate(&self, address: usize) -> Result<Held, Fault>;
+
+    /// Takes back a block.
+    ///
+    /// # Safety
+    ///
+    /// `held` came from [`Engine::locate`] and nothing has changed since.
+    unsafe fn release(&mut self, held: Held);
+
+    /// Makes a block hold `len` bytes where it is; whether that was possible.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Engine::release`].
+    unsafe fn resize(&mut self, held: Held, len: usize) -> bool;
+
+    /// Calls `see` with every piece, in address order within each run of memory.
+    fn walk(&self, see: &mut dyn FnMut(Piece));
+
+    /// What it has done and holds.
+    fn figures(&self) -> Figures;
+
+    /// Gives back what can be given back but `keep` bytes; whether any was.
+    fn trim(&mut self, keep: usize) -> bool;
+}

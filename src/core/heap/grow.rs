@@ -1,0 +1,189 @@
+//! Growing: what no free block could serve comes from the end of the newest segment.
+//!
+//! ```text
+//!   │ ... │ free │E│ tail        │          have = free, missing = need - have
+//!         ├──── need ────┤E│ tail │          from the tail first, then from the backing
+//! ```
+
+use super::place::lead_of;
+use super::{Growth, Heap, Placed};
+use crate::block::segment::OVERHEAD;
+use crate::block::tag::{PREV_USED, Tag, USED};
+use crate::block::{ALIGN, Block, SMALLEST, Segment, WORD};
+use crate::os::backing::{Backing, Run};
+use crate::os::{PAGE, round_up};
+use crate::policy::FreeIndex;
+
+/// Least and most that a geometric growth asks for.
+const LEAST_GROWTH: usize = 64 << 10;
+const MOST_GROWTH: usize = 64 << 20;
+
+/// The end of a segment: the free bytes before the epilogue, if any.
+struct Brink {
+    segment: Segment,
+    start: Block,
+    have: usize,
+}
+
+impl<B: Backing, I: FreeIndex> Heap<B, I> {
+    /// A block of `need` bytes at the end of the heap.
+    pub(super) fn extend(&mut self, need: usize) -> Option<Placed> {
+        self.extend_aligned(need, ALIGN)
+    }
+
+    /// A block of `need` bytes at the end of the heap, its payload at a multiple of `align`.
+    pub(super) fn extend_aligned(&mut self, need: usize, align: usize) -> Option<Placed> {
+        // Each turn either suffices or has added memory; a strange backing is given up.
+        for _ in 0..4 {
+            let Some(brink) = self.brink() else {
+                self.found(OVERHEAD.checked_add(need)?.checked_add(align)?)?;
+                continue;
+            };
+            let lead = lead_of(brink.start, align);
+            let total = need.checked_add(lead)?;
+            if brink.have >= total {
+                let free = self.index.remove(brink.start, &self.segments);
+                return Some(self.place_aligned(free, need, align));
+            }
+            let missing = total - brink.have;
+            let tail = brink.segment.tail();
+            if tail >= missing {
+                return Some(self.carve(&brink, lead, need));
+            }
+            self.stretch(brink.segment, missing - tail)?;
+        }
+        None
+    }
+
+    /// Grows the used `block`, which ends at the epilogue or at the free block before it, to
+    /// `need` bytes; whether memory sufficed.
+    pub(super) fn extend_in_place(&mut self, block: Block, need: usize) -> bool {
+        // SAFETY: [B1]
+        let tag = unsafe { block.tag() };
+        let end = block.offset(tag.size());
+        let ends = |b: &Brink| if b.have == 0 { b.segment.epilogue() == end } else { b.start == end };
+        let Some(brink) = self.brink().filter(ends) else { return false };
+        let missing = need - tag.size() - brink.have;
+        let tail = brink.segment.tail();
+        if tail < missing && self.stretch(brink.segment, missing - tail).is_none() {
+            return false;
+        }
+        if self.segments.newest() != Some(brink.segment) || brink.segment.tail() < missing {
+            return false;
+        }
+        self.take_brink(&brink);
+        // SAFETY: [S3]: the tail has room for it.
+        unsafe { brink.segment.set_epilogue(block.offset(need), PREV_USED) };
+        // SAFETY: [B4]
+        unsafe { block.set_tag(tag.resized(need)) };
+        // The rover of next fit may have stood on the old epilogue, which is payload now.
+        self.index.placed(block.offset(need));
+        true
+    }
+
+    /// The end of the newest segment.
+    fn brink(&self) -> Option<Brink> {
+        let segment = self.segments.newest()?;
+        let epilogue = segment.epilogue();
+        // SAFETY: [S2]
+        if unsafe { epilogue.tag() }.has(PREV_USED) {
+            return Some(Brink { segment, start: epilogue, have: 0 });
+        }
+        // SAFETY: [B3]
+        let start = unsafe { epilogue.previous(segment.first().addr()) };
+        Some(Brink { segment, start, have: epilogue.addr() - start.addr() })
+    }
+
+    /// Takes the free block before the epilogue, if there is one, out of the index.
+    fn take_brink(&mut self, brink: &Brink) {
+        if brink.have != 0 {
+            let block = self.index.remove(brink.start, &self.segments).settle();
+            // SAFETY: [B1]
+            let tag = unsafe { block.tag() };
+            self.uncount_free(tag);
+        }
+    }
+
+    /// Makes a block of the free bytes before the epilogue and of the tail.
+    fn carve(&mut self, brink: &Brink, lead: usize, need: usize) -> Placed {
+        let (start, have) = (brink.start, brink.have);
+        // SAFETY: [B1]: a free block or the epilogue.
+        let before = unsafe { start.tag() }.only(PREV_USED);
+        self.take_brink(brink);
+        // SAFETY: [S3]: the caller has made sure of the tail.
+        unsafe { brink.segment.set_epilogue(start.offset(lead + need), PREV_USED) };
+        let block = start.offset(lead);
+        let ahead = if lead == 0 { before } else { PREV_USED };
+        // SAFETY: [B1], [B4]
+        unsafe { block.set_tag(Tag::new(need, ahead | USED)) };
+        if lead != 0 {
+            self.leave(start, lead, before);
+        }
+        // What was free, and the old epilogue's word behind it, may hold anything.
+        let soiled = if have == 0 { WORD } else { have + WORD };
+        let payload = lead + WORD;
+        Placed { block, dirty: soiled.saturating_sub(payload).min(need - WORD) }
+    }
+
+    /// Adds at least `least` bytes: to the tail of `segment`, or as a new segment.
+    fn stretch(&mut self, segment: Segment, least: usize) -> Option<()> {
+        let run = self.ask(segment.end(), least)?;
+        if run.base == segment.end() {
+            // SAFETY: [K1]: the new bytes are fresh and ours.
+            unsafe { segment.set_end(run.base.wrapping_add(run.len)) };
+            self.segments.widen(segment);
+            return Some(());
+        }
+        self.seal_off(segment);
+        self.adopt(run)
+    }
+
+    /// The first segment.
+    fn found(&mut self, least: usize) -> Option<()> {
+        let least = if self.shape.growth == Growth::Exact { OVERHEAD } else { least };
+        let run = self.ask(core::ptr::null_mut(), least)?;
+        self.adopt(run)
+    }
+
+    fn ask(&mut self, end: *mut u8, least: usize) -> Option<Run> {
+        let want = match self.shape.growth {
+            Growth::Exact => least,
+            Growth::Geometric => {
+                let eighth = self.counts.footprint / 8;
+                round_up(least.max(eighth.clamp(LEAST_GROWTH, MOST_GROWTH)), PAGE)
+            }
+        };
+        let run = self.backing.grow(end, least, want)?;
+        self.counts.grows += 1;
+        self.counts.footprint += run.len;
+        self.counts.peak_footprint = self.counts.peak_footprint.max(self.counts.footprint);
+        Some(run)
+    }
+
+    fn adopt(&mut self, run: Run) -> Option<()> {
+        if run.len < OVERHEAD + SMALLEST && self.shape.growth == Growth::Geometric {
+            self.counts.footprint -= run.len;
+            self.backing.release(run);
+            return None;
+        }
+        // SAFETY: [K1]
+        let segment = unsafe { Segment::found(run) };
+        self.counts.segments += 1;
+        self.segments.push(segment);
+        Some(())
+    }
+
+    /// Makes the tail of a segment that will not grow again an ordinary free block.
+    fn seal_off(&mut self, segment: Segment) {
+        let size = crate::os::round_down(segment.tail(), ALIGN);
+        if size < SMALLEST {
+            return;
+        }
+        let block = segment.epilogue();
+        // SAFETY: [S2]
+        let before = unsafe { block.tag() }.only(PREV_USED);
+        // SAFETY: [S3]: the tail has room for a block and the epilogue behind it.
+        unsafe { segment.set_epilogue(block.offset(size), 0) };
+        self.file(block, Tag::new(size, before));
+    }
+}

@@ -1,0 +1,105 @@
+//! Where every byte is that was taken from the operating system.
+//!
+//! - **W1** `live + slack + tags + slab_tables + cached + free + tail + mapped + metadata`
+//!   is the footprint, always.
+
+use crate::allocator::State;
+use crate::block::WORD;
+use crate::block::segment::OVERHEAD;
+use crate::heap::Counts;
+use crate::os::call;
+use crate::policy::Policy;
+
+macro_rules! ledger {
+    ($($field:ident $help:literal;)*) => {
+        /// All figures of the process at one moment. Bytes, unless said otherwise.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct Rows {
+            $(#[doc = $help] pub $field: usize,)*
+        }
+
+        impl Rows {
+            /// The rows as name, help and value, in the order of a report.
+            pub fn each(&self, mut see: impl FnMut(&'static str, &'static str, usize)) {
+                $(see(stringify!($field), $help, self.$field);)*
+            }
+
+            /// The sum of all rows.
+            pub const fn sum(&self) -> usize {
+                0 $(+ self.$field)*
+            }
+        }
+    };
+}
+
+ledger! {
+    live "in the hands of the program, in tagged blocks and slabs";
+    slack "rounding at the ends of mappings";
+    tags "headers of used blocks";
+    slab_tables "descriptors of slabs, and what their spans cannot hold";
+    cached "freed by the program, kept for its next request";
+    free "free blocks";
+    tail "never touched, behind the last block";
+    mapped "in the hands of the program, in mapped blocks";
+    metadata "the allocator's own tables, heads and ends of segments";
+}
+
+/// The rows, and what else is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Ledger {
+    /// Where the bytes are.
+    pub rows: Rows,
+    /// Bytes taken from the operating system and not given back.
+    pub footprint: usize,
+    /// Blocks in the hands of the program.
+    pub blocks: usize,
+    /// Of these, mapped ones.
+    pub mapped_blocks: usize,
+    /// Bytes of the mappings of mapped blocks.
+    pub mapped_footprint: usize,
+    /// Size of the largest free block.
+    pub largest_free: usize,
+    /// What the heap has done.
+    pub counts: Counts,
+    /// System calls made, in the order of [`call::NAMES`].
+    pub calls: [u64; call::NAMES.len()],
+    /// The policy in force.
+    pub policy: Policy,
+}
+
+impl Ledger {
+    /// The figures of `state`.
+    pub fn of(state: &State) -> Self {
+        let counts = *state.heap().counts();
+        let maps = state.maps();
+        let program_blocks = counts.used_blocks - counts.own_blocks;
+        let mapped_tags = maps.count() * WORD;
+        let rows = Rows {
+            live: counts.used_bytes - counts.own_bytes - program_blocks * WORD,
+            slack: maps.footprint() - maps.usable() - mapped_tags,
+            tags: counts.used_blocks * WORD + mapped_tags,
+            slab_tables: 0,
+            cached: 0,
+            free: counts.free_bytes,
+            tail: state.heap().tail_bytes(),
+            mapped: maps.usable(),
+            metadata: counts.own_bytes - counts.own_blocks * WORD + counts.segments * OVERHEAD,
+        };
+        Self {
+            rows,
+            footprint: counts.footprint + maps.footprint(),
+            blocks: program_blocks + maps.count(),
+            mapped_blocks: maps.count(),
+            mapped_footprint: maps.footprint(),
+            largest_free: state.heap().largest_free(),
+            counts,
+            calls: core::array::from_fn(call::count_of_row),
+            policy: state.heap().index().policy(),
+        }
+    }
+
+    /// Bytes that the program holds.
+    pub const fn held(&self) -> usize {
+        self.rows.live + self.rows.mapped
+    }
+}

@@ -1,0 +1,171 @@
+//! Where heap memory comes from, and where it goes back to.
+//!
+//! ```text
+//!   System:  sbrk ──refused or foreign──► island behind the stranger ──refused──► mmap
+//!   Mapped:  mmap only, for heaps beside the main one
+//! ```
+//!
+//! - **K1** What [`Backing::grow`] gives is zero-filled, readable and writable, starts on a
+//!   16-byte boundary and belongs to the heap alone.
+//! - **K2** Memory of others is never touched: growth is adjacent only if the break stands
+//!   where this heap left it.
+
+use core::ptr;
+
+use super::call;
+use super::{PAGE, round_up};
+
+/// A piece of fresh memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// First byte.
+    pub base: *mut u8,
+    /// Bytes.
+    pub len: usize,
+}
+
+/// What a heap wants of an operating system.
+pub trait Backing {
+    /// At least `least` fresh bytes, `want` if that costs no more, adjacent to `end` where
+    /// possible (`end` is null for the first run). `None` when memory is out ([K1](self)).
+    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run>;
+
+    /// Takes `[from, from + len)`, which ends where the last run ended, back; whether it did.
+    fn shrink(&mut self, from: *mut u8, len: usize) -> bool;
+
+    /// Takes a whole former run back; whether it did.
+    fn release(&mut self, run: Run) -> bool;
+
+    /// Drops the contents of whole pages: they cost no memory until they are touched again.
+    fn purge(&mut self, at: *mut u8, len: usize) -> bool;
+}
+
+/// Smallest run that is mapped; many small mappings would cost a system call each.
+const LEAST_MAPPING: usize = 1 << 20;
+
+/// The process heap: the program break, and mappings where the break is refused.
+#[derive(Debug)]
+pub struct System {
+    /// Where the break stood at the first growth; 0 before it.
+    first: usize,
+}
+
+impl System {
+    /// A backing that has taken nothing yet.
+    pub const fn new() -> Self {
+        Self { first: 0 }
+    }
+
+    /// Whether `at` was given by the break rather than by a mapping.
+    fn is_break(&self, at: *mut u8) -> bool {
+        self.first != 0
+            && at.addr() >= self.first
+            && call::current_break().is_some_and(|now| at.addr() < now.addr())
+    }
+
+    fn from_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        let now = call::current_break()?;
+        if self.first == 0 {
+            self.first = now.addr();
+        }
+        // A new run starts aligned; its end is a page's end, so that no page is shared.
+        let start = if now == end { now.addr() } else { round_up(now.addr(), 16) };
+        for len in [want, least] {
+            let stop = round_up(start.checked_add(len)?, PAGE);
+            let Some(old) = call::sbrk((stop - now.addr()).cast_signed()) else { continue };
+            if old == now {
+                return Some(Run { base: old.with_addr(start), len: stop - start });
+            }
+            // Somebody moved the break in between: what we got lies behind theirs.
+            let base = round_up(old.addr(), 16);
+            let len = (old.addr() + (stop - now.addr())).saturating_sub(base);
+            if len >= least + PAGE {
+                return Some(Run { base: old.with_addr(base), len });
+            }
+        }
+        None
+    }
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backing for System {
+    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        self.from_break(end, least, want).or_else(|| Mapped.grow(end, least, want))
+    }
+
+    fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
+        if !self.is_break(from) {
+            return call::unmap(from, len);
+        }
+        // A stranger who moved the break since is left alone: the tail stays ours, unused.
+        call::current_break() == Some(from.wrapping_add(len)) && call::sbrk(-len.cast_signed()).is_some()
+    }
+
+    fn release(&mut self, run: Run) -> bool {
+        self.shrink(run.base, run.len)
+    }
+
+    fn purge(&mut self, at: *mut u8, len: usize) -> bool {
+        call::drop_pages(at, len)
+    }
+}
+
+/// Mappings only.
+#[derive(Debug)]
+pub struct Mapped;
+
+impl Backing for Mapped {
+    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        if !end.is_null() && end.addr() % PAGE == 0 {
+            let len = round_up(least.max(want), PAGE);
+            if let Some(base) = call::map(end, len) {
+                return Some(Run { base, len });
+            }
+        }
+        for len in [want.max(LEAST_MAPPING), least] {
+            let len = round_up(len, PAGE);
+            if let Some(base) = call::map(ptr::null_mut(), len) {
+                return Some(Run { base, len });
+            }
+        }
+        None
+    }
+
+    fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
+        call::unmap(from, len)
+    }
+
+    fn release(&mut self, run: Run) -> bool {
+        call::unmap(run.base, run.len)
+    }
+
+    fn purge(&mut self, at: *mut u8, len: usize) -> bool {
+        call::drop_pages(at, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_run_is_zero_and_grows_in_place_or_elsewhere() {
+        let mut backing = Mapped;
+
+        let first = backing.grow(ptr::null_mut(), 100, 100).unwrap();
+        let end = first.base.wrapping_add(first.len);
+        let second = backing.grow(end, PAGE, PAGE).unwrap();
+
+        assert!(first.len >= LEAST_MAPPING);
+        assert!(second.len >= PAGE);
+        // SAFETY: [K1]
+        assert_eq!(unsafe { first.base.add(first.len - 1).read() }, 0);
+        assert!(backing.release(second));
+        assert!(backing.release(first));
+    }
+}

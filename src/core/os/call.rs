@@ -1,0 +1,146 @@
+//! The system calls that heapmm makes, counted.
+//!
+//! - **C1** Every call goes through [`counted`], so that the statistics know all of them.
+//! - **C2** `errno` is what it was before, whatever the outcome ([O1](super)).
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! calls {
+    ($($variant:ident $name:literal,)*) => {
+        /// A system call that heapmm may make.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Call {
+            $(#[doc = concat!("`", $name, "(2)`")] $variant,)*
+        }
+
+        /// The names, in the order of [`Call`].
+        pub const NAMES: &[&str] = &[$($name,)*];
+    };
+}
+
+calls! {
+    Brk "brk",
+    Mmap "mmap",
+    Munmap "munmap",
+    Mremap "mremap",
+    Madvise "madvise",
+    Futex "futex",
+}
+
+static COUNTS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
+
+/// How often `call` was made by this process.
+pub fn count(call: Call) -> u64 {
+    COUNTS[call as usize].load(Ordering::Relaxed)
+}
+
+/// How often the call of row `row` of [`NAMES`] was made.
+pub fn count_of_row(row: usize) -> u64 {
+    COUNTS[row].load(Ordering::Relaxed)
+}
+
+/// Counts one `call`, runs it and puts `errno` back.
+#[inline]
+fn counted<T>(call: Call, run: impl FnOnce() -> T) -> T {
+    COUNTS[call as usize].fetch_add(1, Ordering::Relaxed);
+    keeping_errno(run)
+}
+
+/// Runs `run` and puts `errno` back.
+#[inline]
+pub fn keeping_errno<T>(run: impl FnOnce() -> T) -> T {
+    let before = errno::errno();
+    let out = run();
+    errno::set_errno(before);
+    out
+}
+
+/// Moves the program break by `delta` bytes; the break before, or `None`.
+pub fn sbrk(delta: isize) -> Option<*mut u8> {
+    // SAFETY: sbrk takes any number; what it moves over is the caller's matter.
+    let old = counted(Call::Brk, || unsafe { libc::sbrk(delta) });
+    (old.addr() != usize::MAX).then_some(old.cast())
+}
+
+/// The current program break. No system call: libc keeps it.
+pub fn current_break() -> Option<*mut u8> {
+    // SAFETY: moving the break by nothing changes nothing.
+    let now = keeping_errno(|| unsafe { libc::sbrk(0) });
+    (now.addr() != usize::MAX).then_some(now.cast())
+}
+
+/// A new private mapping of `len` bytes, zero-filled; at `hint` exactly if that is not null.
+pub fn map(hint: *mut u8, len: usize) -> Option<*mut u8> {
+    let exact = if hint.is_null() { 0 } else { libc::MAP_FIXED_NOREPLACE };
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | exact;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: MAP_FIXED_NOREPLACE never replaces; without a hint the kernel chooses.
+    let got = counted(Call::Mmap, || unsafe { libc::mmap(hint.cast(), len, access, flags, -1, 0) });
+    if got == libc::MAP_FAILED {
+        return None;
+    }
+    if !hint.is_null() && got.cast() != hint {
+        // A kernel older than 4.17 takes the hint for a wish.
+        unmap(got.cast(), len);
+        return None;
+    }
+    Some(got.cast())
+}
+
+/// Removes the mapping `[at, at + len)`; whether the kernel did.
+pub fn unmap(at: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller owns the range; all callers pass what `map` gave or a part of it.
+    counted(Call::Munmap, || unsafe { libc::munmap(at.cast(), len) }) == 0
+}
+
+/// Resizes the mapping at `at`, moving it if `may_move`; its new place.
+pub fn remap(at: *mut u8, old: usize, new: usize, may_move: bool) -> Option<*mut u8> {
+    let flags = if may_move { libc::MREMAP_MAYMOVE } else { 0 };
+    // SAFETY: as for `unmap`.
+    let got = counted(Call::Mremap, || unsafe { libc::mremap(at.cast(), old, new, flags) });
+    (got != libc::MAP_FAILED).then_some(got.cast())
+}
+
+/// Drops the contents of the pages in `[at, at + len)`: they read zero afterwards.
+pub fn drop_pages(at: *mut u8, len: usize) -> bool {
+    advise(at, len, libc::MADV_DONTNEED)
+}
+
+/// `madvise(2)` on memory that the caller owns.
+fn advise(at: *mut u8, len: usize, advice: i32) -> bool {
+    // SAFETY: the caller owns the pages; no advice used here touches what lies beside them.
+    counted(Call::Madvise, || unsafe { libc::madvise(at.cast(), len, advice) }) == 0
+}
+
+/// Sleeps while `word` is `value`; may return early.
+pub fn futex_wait(word: *const u32, value: u32) {
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    let forever = core::ptr::null::<libc::timespec>();
+    // SAFETY: the kernel only reads the word.
+    counted(Call::Futex, || unsafe { libc::syscall(libc::SYS_futex, word, op, value, forever) });
+}
+
+/// Wakes one thread that sleeps on `word`.
+pub fn futex_wake(word: *const u32) {
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the address is a name only.
+    counted(Call::Futex, || unsafe { libc::syscall(libc::SYS_futex, word, op, 1) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_call_is_counted_and_keeps_errno() {
+        errno::set_errno(errno::Errno(77));
+        let before = count(Call::Mmap);
+
+        let got = map(core::ptr::null_mut(), 1 << 60);
+
+        assert_eq!(got, None);
+        assert!(count(Call::Mmap) > before);
+        assert_eq!(errno::errno(), errno::Errno(77));
+    }
+}

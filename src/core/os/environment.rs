@@ -1,0 +1,102 @@
+//! The environment of the process, read without an allocation and before any constructor ran.
+//!
+//! ```text
+//!   __libc_stack_end ─► │ argc │ argv ... │ 0 │ envp ... │ 0 │ auxv ...
+//! ```
+//!
+//! `environ` is the truth once libc has started. A call of malloc that comes before that (from
+//! another library's early code) finds it null; the block that the kernel left on the stack says
+//! the same.
+
+use core::ffi::{CStr, c_char};
+use core::ptr;
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+#[cfg(not(test))]
+core::arch::global_asm!(
+    ".pushsection .data.rel,\"aw\"",
+    ".p2align 3",
+    ".weak __libc_stack_end",
+    ".hidden heapmm_stack_end",
+    ".globl heapmm_stack_end",
+    "heapmm_stack_end:",
+    ".quad __libc_stack_end",
+    ".popsection",
+);
+
+#[cfg(not(test))]
+unsafe extern "C" {
+    /// The address of ld.so's variable, or null where there is none.
+    static heapmm_stack_end: *const *const usize;
+}
+
+/// The variables as `NAME=value`, in their order; none where there is no environment.
+pub fn variables() -> impl Iterator<Item = &'static [u8]> {
+    let mut at = environment();
+    core::iter::from_fn(move || {
+        if at.is_null() {
+            return None;
+        }
+        // SAFETY: the environment is an array of strings that ends in null.
+        let text = unsafe { at.read() };
+        if text.is_null() {
+            return None;
+        }
+        at = at.wrapping_add(1);
+        // SAFETY: as above.
+        Some(unsafe { CStr::from_ptr(text) }.to_bytes())
+    })
+}
+
+fn environment() -> *const *const c_char {
+    // SAFETY: a word of libc's that is there from the start.
+    let now = unsafe { (&raw const environ).read() };
+    if now.is_null() { from_stack() } else { now }
+}
+
+#[cfg(not(test))]
+fn from_stack() -> *const *const c_char {
+    // SAFETY: our own word, filled in by the dynamic linker.
+    let place = unsafe { (&raw const heapmm_stack_end).read() };
+    if place.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: ld.so's variable.
+    let stack = unsafe { place.read() };
+    if stack.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: the kernel puts argc there, then argc + 1 words, then the environment.
+    let argc = unsafe { stack.read() };
+    stack.wrapping_add(argc + 2).cast()
+}
+
+#[cfg(test)]
+fn from_stack() -> *const *const c_char {
+    ptr::null()
+}
+
+/// Whether the process runs with more rights than its user: settings must not be believed then.
+pub fn is_secure() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    super::call::keeping_errno(|| unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
+}
+
+/// Eight bytes that the kernel drew for this process.
+pub fn random() -> u64 {
+    // SAFETY: reads the auxiliary vector.
+    let at = super::call::keeping_errno(|| unsafe { libc::getauxval(libc::AT_RANDOM) }) as usize;
+    if at == 0 {
+        return 0;
+    }
+    // The first eight bytes guard stacks; the second eight guard pointers; their sum is ours.
+    let words: *const u64 = ptr::with_exposed_provenance(at);
+    // SAFETY: the kernel put sixteen bytes there.
+    let first = unsafe { words.read_unaligned() };
+    // SAFETY: as above.
+    let second = unsafe { words.wrapping_add(1).read_unaligned() };
+    first.rotate_left(17) ^ second
+}

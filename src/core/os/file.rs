@@ -1,0 +1,55 @@
+//! The few file calls that a report needs.
+
+use core::ffi::CStr;
+
+use super::call::keeping_errno;
+
+/// A private descriptor stays above this number: programs count and close the low ones.
+const LEAST_PRIVATE: i32 = 500;
+
+/// A copy of `fd` that is closed on exec and out of everybody's way; `None` if there can be none.
+pub fn private_copy(fd: i32) -> Option<i32> {
+    // SAFETY: fcntl on a number changes nothing of ours.
+    let copy = keeping_errno(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, LEAST_PRIVATE) });
+    (copy >= 0).then_some(copy)
+}
+
+/// Opens `path` to append, creating it; only a new file if `fresh`.
+pub fn open_append(path: &CStr, fresh: bool) -> Option<i32> {
+    let only_new = if fresh { libc::O_EXCL } else { 0 };
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | only_new;
+    // SAFETY: the path ends in a zero byte.
+    let fd = keeping_errno(|| unsafe { libc::open(path.as_ptr(), flags, 0o644) });
+    (fd >= 0).then_some(fd)
+}
+
+/// Whether something stands at `path`.
+pub fn exists(path: &CStr) -> bool {
+    // SAFETY: the path ends in a zero byte.
+    keeping_errno(|| unsafe { libc::access(path.as_ptr(), libc::F_OK) }) == 0
+}
+
+/// Closes `fd`.
+pub fn close(fd: i32) {
+    // SAFETY: the caller opened it.
+    keeping_errno(|| unsafe { libc::close(fd) });
+}
+
+/// The process's number.
+pub fn pid() -> i32 {
+    // SAFETY: asks only.
+    unsafe { libc::getpid() }
+}
+
+/// Seconds since 1970.
+pub fn seconds() -> i64 {
+    // SAFETY: asks only.
+    keeping_errno(|| unsafe { libc::time(core::ptr::null_mut()) })
+}
+
+/// The name of the running command into `name`; its length.
+pub fn command(name: &mut [u8; 16]) -> usize {
+    // SAFETY: PR_GET_NAME writes at most sixteen bytes.
+    keeping_errno(|| unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) });
+    name.iter().position(|byte| *byte == 0).unwrap_or(name.len())
+}

@@ -1,0 +1,39 @@
+//! Floor 0: everything that heapmm asks of the operating system.
+//!
+//! ```text
+//!   backing   where heap memory comes from: Backing, System (sbrk, then mmap), Mapped
+//!   fake      Arena and Flaky: the same for tests and for the replayer
+//!   call      the system calls themselves, each one counted
+//!   lock      one futex lock that knows its owner
+//!   thread    who runs: the thread pointer (the only file that knows the processor)
+//!   clock     a coarse monotonic clock
+//!   out       lines of text without an allocation; the end of the process
+//! ```
+//!
+//! - **O1** No function here changes `errno`.
+//! - **O2** No function here allocates.
+
+pub mod backing;
+pub mod call;
+pub mod clock;
+pub mod environment;
+pub mod fake;
+pub mod file;
+pub mod lock;
+pub mod out;
+pub mod thread;
+
+/// Bytes of one page. The x86-64 base page; other sizes are multiples of it.
+pub const PAGE: usize = 4096;
+
+/// `n` rounded up to a multiple of `unit`, a power of two.
+#[inline]
+pub const fn round_up(n: usize, unit: usize) -> usize {
+    (n + unit - 1) & !(unit - 1)
+}
+
+/// `n` rounded down to a multiple of `unit`, a power of two.
+#[inline]
+pub const fn round_down(n: usize, unit: usize) -> usize {
+    n & !(unit - 1)
+}

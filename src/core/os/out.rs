@@ -1,0 +1,118 @@
+//! Lines of text without an allocation, and the end of the process.
+
+use core::fmt::{self, Write};
+
+/// Text under construction, on the stack. What does not fit into `N` bytes is cut off.
+pub struct Text<const N: usize> {
+    text: [u8; N],
+    len: usize,
+}
+
+/// A line of a message.
+pub type Line = Text<512>;
+
+impl<const N: usize> Text<N> {
+    /// No text yet.
+    pub const fn new() -> Self {
+        Self { text: [0; N], len: 0 }
+    }
+
+    /// Adds bytes that need not be UTF-8.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let taken = bytes.len().min(N - self.len);
+        self.text[self.len..self.len + taken].copy_from_slice(&bytes[..taken]);
+        self.len += taken;
+    }
+
+    /// The bytes so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.text[..self.len]
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Write for Text<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Writes all of `bytes` to `fd` with `write(2)`; gives up at the first error that is not EINTR.
+pub fn write_all(fd: i32, mut bytes: &[u8]) -> bool {
+    super::call::keeping_errno(|| {
+        while !bytes.is_empty() {
+            // SAFETY: the slice is readable for its length.
+            let wrote = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+            if wrote < 0 {
+                if errno::errno().0 == libc::EINTR {
+                    continue;
+                }
+                return false;
+            }
+            bytes = &bytes[wrote as usize..];
+        }
+        true
+    })
+}
+
+/// One line on stderr: `heapmm: ` and the message.
+pub fn complain(message: fmt::Arguments<'_>) {
+    let mut line = Line::new();
+    let _ = line.write_str("heapmm: ");
+    let _ = line.write_fmt(message);
+    line.len = line.len.min(line.text.len() - 1);
+    let _ = line.write_str("\n");
+    write_all(2, line.bytes());
+}
+
+/// Ends the process with `status` at once: nothing else runs.
+pub fn leave(status: i32) -> ! {
+    // SAFETY: _exit returns to nobody.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends the process with SIGABRT after one line. Tests see a panic instead.
+#[cold]
+#[inline(never)]
+pub fn die(message: fmt::Arguments<'_>) -> ! {
+    #[cfg(test)]
+    panic!("{message}");
+    #[cfg(not(test))]
+    abort_with(message)
+}
+
+#[cfg(not(test))]
+fn abort_with(message: fmt::Arguments<'_>) -> ! {
+    complain(message);
+    // SAFETY: abort returns to nobody.
+    unsafe { libc::abort() }
+}
+
+/// The heap is damaged or the program broke a rule: one line, then abort.
+#[macro_export]
+macro_rules! fatal {
+    ($($part:tt)*) => { $crate::os::out::die(format_args!($($part)*)) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_not_lost() {
+        let mut line = Line::new();
+
+        for _ in 0..100 {
+            line.write_str("0123456789").unwrap();
+        }
+
+        assert_eq!(line.bytes().len(), 512);
+        assert!(line.bytes().starts_with(b"0123456789"));
+    }
+}

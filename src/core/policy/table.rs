@@ -1,0 +1,159 @@
+//! The table of policies: one row gives the variant, the name, the help line, the live index
+//! and a test module.
+
+use super::FreeIndex;
+use super::bins::Bins;
+use super::explicit::{Address, Explicit, Lifo};
+use super::fit::{BestFit, FirstFit, NextFit, WorstFit};
+use super::implicit::Implicit;
+use super::list::List;
+use super::tree::Tree;
+use crate::block::{Block, Free, Segments};
+
+/// Calls the macro `$use` with all rows: `Variant module "name" Type => "help";`.
+#[macro_export]
+macro_rules! policy_rows {
+    ($use:ident) => {
+        $use! {
+            SegregatedBest segregated_best "segregated-best" Bins<Tree>
+                => "smallest block that fits, lowest address on a tie, found through a bitmap of bins";
+            SegregatedFirst segregated_first "segregated-first" Bins<List>
+                => "newest block that fits in the first bin that holds one";
+            ImplicitFirst implicit_first "implicit-first" Implicit<FirstFit>
+                => "the literal textbook heap: walk all blocks, take the first that fits";
+            ImplicitNext implicit_next "implicit-next" Implicit<NextFit>
+                => "walk all blocks from behind the one placed last";
+            ImplicitBest implicit_best "implicit-best" Implicit<BestFit>
+                => "walk all blocks, take the smallest that fits";
+            ImplicitWorst implicit_worst "implicit-worst" Implicit<WorstFit>
+                => "walk all blocks, take the largest";
+            LifoFirst lifo_first "lifo-first" Explicit<Lifo, FirstFit>
+                => "list of free blocks, newest first; take the first that fits";
+            LifoBest lifo_best "lifo-best" Explicit<Lifo, BestFit>
+                => "list of free blocks, newest first; take the smallest that fits";
+            LifoWorst lifo_worst "lifo-worst" Explicit<Lifo, WorstFit>
+                => "list of free blocks, newest first; take the largest";
+            AddressFirst address_first "address-first" Explicit<Address, FirstFit>
+                => "list of free blocks by address; take the first that fits";
+            AddressNext address_next "address-next" Explicit<Address, NextFit>
+                => "list of free blocks by address, from behind the one placed last";
+            AddressBest address_best "address-best" Explicit<Address, BestFit>
+                => "list of free blocks by address; take the smallest that fits";
+            AddressWorst address_worst "address-worst" Explicit<Address, WorstFit>
+                => "list of free blocks by address; take the largest";
+        }
+    };
+}
+
+/// One row of the table, for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which one.
+    pub policy: Policy,
+    /// The value of HEAPMM_POLICY.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+}
+
+macro_rules! define {
+    ($($variant:ident $module:ident $name:literal $index:ty => $help:literal;)*) => {
+        /// A placement policy.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Policy {
+            $(#[doc = $help] $variant,)*
+        }
+
+        /// All policies, the default first.
+        pub const POLICIES: &[Row] = &[
+            $(Row { policy: Policy::$variant, name: $name, help: $help },)*
+        ];
+
+        /// An index whose policy is chosen when the process starts.
+        #[derive(Debug)]
+        #[allow(clippy::large_enum_variant, reason = "one static instance; a Box would need malloc")]
+        pub enum AnyIndex {
+            $(#[doc = $help] $variant($index),)*
+        }
+
+        impl AnyIndex {
+            /// The index of the default policy.
+            pub const EMPTY: Self = Self::SegregatedBest(Bins::EMPTY);
+
+            /// An empty index for `policy`.
+            pub const fn new(policy: Policy) -> Self {
+                match policy {
+                    $(Policy::$variant => Self::$variant(<$index>::EMPTY),)*
+                }
+            }
+
+            /// The policy of this index.
+            pub const fn policy(&self) -> Policy {
+                match self {
+                    $(Self::$variant(_) => Policy::$variant,)*
+                }
+            }
+        }
+
+        impl FreeIndex for AnyIndex {
+            fn insert(&mut self, free: Free, segments: &Segments) {
+                match self {
+                    $(Self::$variant(index) => index.insert(free, segments),)*
+                }
+            }
+
+            fn remove(&mut self, block: Block, segments: &Segments) -> Free {
+                match self {
+                    $(Self::$variant(index) => FreeIndex::remove(index, block, segments),)*
+                }
+            }
+
+            fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Free> {
+                match self {
+                    $(Self::$variant(index) => FreeIndex::take(index, need, segments, probes),)*
+                }
+            }
+
+            fn placed(&mut self, behind: Block) {
+                match self {
+                    $(Self::$variant(index) => index.placed(behind),)*
+                }
+            }
+
+            fn forget(&mut self) {
+                match self {
+                    $(Self::$variant(index) => index.forget(),)*
+                }
+            }
+        }
+    };
+}
+
+policy_rows!(define);
+
+impl Policy {
+    /// This policy's row.
+    pub fn row(self) -> &'static Row {
+        &POLICIES[self as usize]
+    }
+
+    /// The policy called `name`.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        POLICIES.iter().find(|row| row.name.as_bytes() == name).map(|row| row.policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_policy_is_found_by_its_name() {
+        for row in POLICIES {
+            assert_eq!(Policy::named(row.name.as_bytes()), Some(row.policy));
+            assert_eq!(AnyIndex::new(row.policy).policy(), row.policy);
+            assert_eq!(row.policy.row().name, row.name);
+        }
+        assert_eq!(Policy::named(b"wishful"), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! The settings: one table gives parser, help, and the section of the README.
+//!
+//! ```text
+//!   built-in  <  HEAPMM_CONF="option:value,option:value"  <  HEAPMM_OPTION=value
+//! ```
+//!
+//! Parsing allocates nothing and can run before any constructor.
+
+use crate::block::SMALLEST;
+use crate::heap::{Coalesce, Shape};
+use crate::policy::Policy;
+
+mod value;
+
+/// What a misuse leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errors {
+    /// A line on stderr, then SIGABRT.
+    Abort,
+    /// A line on stderr; the call is ignored.
+    Warn,
+    /// The call is ignored.
+    Ignore,
+}
+
+/// The shape of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+/// What blocks are filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// They keep what they have.
+    Nothing,
+    /// 0xA5 when handed out, 0x5A when freed.
+    Junk,
+    /// Zero when handed out.
+    Zero,
+}
+
+/// A file name with `%` escapes, kept by value.
+#[derive(Clone, Copy, Debug)]
+pub struct Pattern {
+    bytes: [u8; 256],
+    len: usize,
+}
+
+impl Pattern {
+    /// No file.
+    pub const EMPTY: Self = Self { bytes: [0; 256], len: 0 };
+
+    /// The text; empty where none is set.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut this = Self::EMPTY;
+        this.bytes.get_mut(..text.len())?.copy_from_slice(text);
+        this.len = text.len();
+        (!text.is_empty()).then_some(this)
+    }
+}
+
+/// All settings with their values.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Placement policy.
+    pub policy: Policy,
+    /// Whether a report is written when the process ends.
+    pub stats: bool,
+    /// Its shape.
+    pub format: Format,
+    /// Where it goes; stderr if empty.
+    pub out: Pattern,
+    /// What a misuse leads to.
+    pub errors: Errors,
+    /// What blocks are filled with.
+    pub fill: Fill,
+    /// Splitting, coalescing, growth, and what stays at the top.
+    pub shape: Shape,
+    /// Milliseconds between sweeps; 0 for never.
+    pub purge: u64,
+    /// Requests above this many bytes get a mapping of their own; `None` adapts.
+    pub mmap_threshold: Option<usize>,
+    /// Whether a line at start says what is set.
+    pub verbose: bool,
+    /// Whether a bad setting ends the process.
+    pub strict: bool,
+}
+
+impl Settings {
+    /// The built-in values.
+    pub const DEFAULT: Self = Self {
+        policy: Policy::SegregatedBest,
+        stats: false,
+        format: Format::Text,
+        out: Pattern::EMPTY,
+        errors: Errors::Abort,
+        fill: Fill::Nothing,
+        shape: Shape::DEFAULT,
+        purge: 500,
+        mmap_threshold: None,
+        verbose: false,
+        strict: false,
+    };
+}
+
+/// One setting.
+pub struct Row {
+    /// The name behind `HEAPMM_`.
+    pub name: &'static str,
+    /// The values it takes.
+    pub values: &'static str,
+    /// The built-in value.
+    pub default: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+    apply: fn(&mut Settings, &[u8]) -> Option<()>,
+}
+
+macro_rules! settings {
+    ($($name:literal $values:literal $default:literal $help:literal $apply:expr;)*) => {
+        /// All settings.
+        pub const ROWS: &[Row] = &[$(Row {
+            name: $name, values: $values, default: $default, help: $help, apply: $apply,
+        },)*];
+    };
+}
+
+settings! {
+    "POLICY" "a policy's name" "segregated-best"
+        "Where blocks are placed; `heapmm policies` lists the names."
+        |s, v| { s.policy = Policy::named(v)?; Some(()) };
+    "STATS" "off, exit" "off"
+        "Write a report when the process ends."
+        |s, v| { s.stats = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };
+    "STATS_FORMAT" "text, json" "text"
+        "The shape of the report."
+        |s, v| { s.format = value::word(v, &[("text", Format::Text), ("json", Format::Json)])?; Some(()) };
+    "OUT" "a file name" "stderr"
+        "Where the report goes: %p is the process number, %c the command, %n the first free number, %t the time."
+        |s, v| { s.out = Pattern::of(v)?; Some(()) };
+    "ERRORS" "abort, warn, ignore" "abort"
+        "What a double or invalid free leads to; `warn` and `ignore` skip the call."
+        |s, v| {
+            s.errors = value::word(v, &[
+                ("abort", Errors::Abort), ("warn", Errors::Warn), ("ignore", Errors::Ignore),
+            ])?;
+            Some(())
+        };
+    "FILL" "off, junk, zero" "off"
+        "Fill blocks: `junk` shows use of uninitialised and freed memory, `zero` hides it."
+        |s, v| {
+            s.fill = value::word(v, &[("off", Fill::Nothing), ("junk", Fill::Junk), ("zero", Fill::Zero)])?;
+            Some(())
+        };
+    "SPLIT" "a size, 32 or more" "32"
+        "Smallest remainder that is split off a block."
+        |s, v| { s.shape.split = value::size(v).filter(|n| *n >= SMALLEST)?; Some(()) };
+    "COALESCE" "immediate, deferred" "immediate"
+        "When free neighbours merge: at once, or when a search has failed."
+        |s, v| {
+            s.shape.coalesce = value::word(v, &[
+                ("immediate", Coalesce::Immediate), ("deferred", Coalesce::Deferred),
+            ])?;
+            Some(())
+        };
+    "TRIM" "a size" "128K"
+        "Free bytes at the top of the heap that stay when the break is lowered."
+        |s, v| { s.shape.keep = value::size(v)?; Some(()) };
+    "PURGE" "a time, or off" "500ms"
+        "Time between sweeps: what two of them find free goes back to the system."
+        |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
+    "MMAP_THRESHOLD" "a size" "1M, grows to 32M"
+        "Larger requests get a mapping of their own; a given size does not adapt."
+        |s, v| { s.mmap_threshold = Some(value::size(v)?); Some(()) };
+    "VERBOSE" "on, off" "off"
+        "Say at start what is set."
+        |s, v| { s.verbose = value::switch(v)?; Some(()) };
+    "STRICT" "on, off" "off"
+        "End the process with status 78 when a setting is unknown or ill-formed."
+        |s, v| { s.strict = value::switch(v)?; Some(()) };
+}
+
+/// What is wrong with the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem<'a> {
+    /// No setting is called so; the nearest name, if one is near.
+    Unknown(&'a [u8], Option<&'static str>),
+    /// The setting of this name does not take this value; it takes the third.
+    BadValue(&'static str, &'a [u8], &'static str),
+    /// A piece of HEAPMM_CONF without a value.
+    NoValue(&'a [u8]),
+}
+
+const PREFIX: &[u8] = b"HEAPMM_";
+
+impl Settings {
+    /// The settings that `variables` (each `NAME=value`) make; every problem goes to `report`.
+    pub fn from_variables<'a, V: Iterator<Item = &'a [u8]>>(
+        variables: &dyn Fn() -> V,
+        mut report: impl FnMut(Problem<'a>),
+    ) -> Self {
+        let mut this = Self::DEFAULT;
+        let pairs = || {
+            let ours = variables().filter_map(|v| v.strip_prefix(PREFIX));
+            ours.filter_map(|v| cut(v, |byte| byte == b'='))
+        };
+        for (_, text) in pairs().filter(|(name, _)| *name == b"CONF") {
+            for piece in text.split(|byte| *byte == b',').filter(|piece| !piece.is_empty()) {
+                match cut(piece, |byte| byte == b':' || byte == b'=') {
+                    Some((name, value)) => this.apply(name, value, &mut report),
+                    None => report(Problem::NoValue(piece)),
+                }
+            }
+        }
+        for (name, value) in pairs().filter(|(name, _)| *name != b"CONF") {
+            this.apply(name, value, &mut report);
+        }
+        this
+    }
+
+    /// Sets one option; the name's case does not matter.
+    pub fn apply<'a>(&mut self, name: &'a [u8], value: &'a [u8], report: &mut impl FnMut(Problem<'a>)) {
+        match ROWS.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name)) {
+            None => report(Problem::Unknown(name, value::nearest(name, ROWS.iter().map(|row| row.name)))),
+            Some(row) if (row.apply)(self, value).is_none() => {
+                report(Problem::BadValue(row.name, value, row.values));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn cut(text: &[u8], is_mark: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| is_mark(*byte))?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn parse<'a>(variables: &[&'a str]) -> (Settings, Vec<Problem<'a>>) {
+        let mut problems = Vec::new();
+        let bytes = || variables.iter().map(|v| v.as_bytes());
+        let settings = Settings::from_variables(&bytes, |problem| problems.push(problem));
+        (settings, problems)
+    }
+
+    #[test]
+    fn a_single_variable_beats_the_collected_ones() {
+        let (settings, problems) =
+            parse(&["HEAPMM_POLICY=lifo-first", "HEAPMM_CONF=policy:implicit-best,split=64,trim:2M"]);
+
+        assert_eq!(problems, []);
+        assert_eq!(settings.policy, Policy::LifoFirst);
+        assert_eq!((settings.shape.split, settings.shape.keep), (64, 2 << 20));
+    }
+
+    #[test]
+    fn a_mistyped_name_gets_a_suggestion_and_a_wild_one_none() {
+        let (_, problems) = parse(&["HEAPMM_POLICI=x", "HEAPMM_ELEPHANT=x", "PATH=/bin"]);
+
+        assert_eq!(problems[0], Problem::Unknown(b"POLICI", Some("POLICY")));
+        assert_eq!(problems[1], Problem::Unknown(b"ELEPHANT", None));
+        assert_eq!(problems.len(), 2);
+    }
+
+    #[test]
+    fn an_ill_formed_value_changes_nothing() {
+        let (settings, problems) = parse(&["HEAPMM_SPLIT=16", "HEAPMM_TRIM=12Q", "HEAPMM_CONF=stats"]);
+
+        assert_eq!(settings.shape.split, SMALLEST);
+        assert_eq!(problems.len(), 3);
+        assert_eq!(problems[0], Problem::NoValue(b"stats"));
+    }
+
+    #[test]
+    fn every_default_in_the_table_is_the_built_in_value() {
+        for row in ROWS.iter().filter(|row| !["OUT", "MMAP_THRESHOLD"].contains(&row.name)) {
+            let mut settings = Settings::DEFAULT;
+
+            assert!((row.apply)(&mut settings, row.default.as_bytes()).is_some(), "{}", row.name);
+            assert_eq!(std::format!("{settings:?}"), std::format!("{:?}", Settings::DEFAULT));
+        }
+    }
+}
