@@ -8,7 +8,7 @@
 //!
 //! Nothing here has to run for malloc to work.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_void};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -43,6 +43,7 @@ fn start() {
     }
     // SAFETY: plain functions that stay loaded: the library is never unloaded.
     unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
+    ALLOCATOR.watch_threads(thread_ended);
     if settings.verbose {
         let version = env!("CARGO_PKG_VERSION");
         complain(format_args!("version {version}, policy {}", settings.policy.row().name));
@@ -89,13 +90,20 @@ extern "C" fn before_fork() {
 extern "C" fn after_fork_parent() {
     if FORK_LOCKED.load(Ordering::Relaxed) {
         // SAFETY: this thread took the lock in `before_fork`.
-        unsafe { ALLOCATOR.after_fork() };
+        unsafe { ALLOCATOR.after_fork(false) };
     }
 }
 
 extern "C" fn after_fork_child() {
     PID.store(file::pid(), Ordering::Relaxed);
-    after_fork_parent();
+    if FORK_LOCKED.load(Ordering::Relaxed) {
+        // SAFETY: this thread's copy took the lock in `before_fork`.
+        unsafe { ALLOCATOR.after_fork(true) };
+    }
+}
+
+unsafe extern "C" fn thread_ended(_word: *mut c_void) {
+    ALLOCATOR.detach();
 }
 
 #[used]

@@ -3,7 +3,6 @@
 use core::ffi::{c_int, c_void};
 use core::fmt;
 
-use errno::{Errno, set_errno};
 use heapmm_core::observe::ledger::Ledger;
 use heapmm_core::observe::report;
 use heapmm_core::os::out::{self, Text};
@@ -96,7 +95,8 @@ pub extern "C" fn malloc_stats() {
     }
 }
 
-/// Writes the figures to `stream` as XML; -1 with EINVAL for `options` that are not 0.
+/// Writes the figures to `stream` as XML; 0, EINVAL for `options` that are not 0, -1 if the stream
+/// does not take it.
 ///
 /// # Safety
 ///
@@ -104,8 +104,7 @@ pub extern "C" fn malloc_stats() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc_info(options: c_int, stream: *mut c_void) -> c_int {
     if options != 0 {
-        set_errno(Errno(libc::EINVAL));
-        return -1;
+        return libc::EINVAL;
     }
     let Some(ledger) = ALLOCATOR.ledger() else { return -1 };
     let mut page = Text::<4096>::new();

@@ -6,51 +6,56 @@
 use core::ffi::{c_int, c_void};
 use core::ptr;
 
-use errno::{Errno, set_errno};
+use errno::{Errno, errno, set_errno};
 use heapmm_core::allocator::Grant;
 use heapmm_core::block::ALIGN;
-use heapmm_core::os::{PAGE, round_up};
+use heapmm_core::os::{PAGE, call, round_up};
+use heapmm_core::slab::class::LARGEST;
 
 use crate::ALLOCATOR;
 
 const MOST: usize = isize::MAX as usize;
 
-/// A result for C: the payload, or null with ENOMEM.
-#[inline]
-fn answer(grant: Option<Grant>) -> *mut c_void {
-    match grant {
-        Some(grant) => grant.payload.cast(),
-        None => out_of_memory(),
-    }
-}
-
+/// A request that no function of this family can serve.
 #[cold]
 fn out_of_memory() -> *mut c_void {
-    set_errno(Errno(libc::ENOMEM));
-    ptr::null_mut()
+    call::out_of_memory().cast()
 }
 
+/// `len` bytes at a multiple of `align`, a power of two.
 #[inline]
-fn granted(len: usize, align: usize) -> Option<Grant> {
-    if len > MOST { None } else { ALLOCATOR.allocate(len, align) }
+fn aligned(len: usize, align: usize) -> *mut c_void {
+    if align <= ALIGN {
+        return malloc(len);
+    }
+    let grant = if len > MOST { None } else { ALLOCATOR.allocate_aligned(len, align) };
+    grant.map_or_else(out_of_memory, |grant| grant.payload.cast())
 }
 
-/// `len` bytes, not initialised.
+/// `len` bytes, not initialised. Sizes over PTRDIFF_MAX are refused below: no block is so large.
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(len: usize) -> *mut c_void {
-    answer(granted(len, ALIGN))
+    ALLOCATOR.allocate(len).cast()
 }
 
 /// `count` times `len` bytes, all zero.
 #[unsafe(no_mangle)]
 pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     let Some(whole) = count.checked_mul(len) else { return out_of_memory() };
-    let grant = granted(whole, ALIGN);
-    if let Some(Grant { payload, dirty }) = grant {
-        // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.
-        unsafe { payload.write_bytes(0, whole.min(dirty)) };
+    if whole <= LARGEST {
+        let payload = ALLOCATOR.allocate(whole);
+        if !payload.is_null() {
+            // SAFETY: the payload has `whole` bytes.
+            unsafe { payload.write_bytes(0, whole) };
+        }
+        return payload.cast();
     }
-    answer(grant)
+    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN) else {
+        return out_of_memory();
+    };
+    // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.
+    unsafe { payload.write_bytes(0, whole.min(dirty)) };
+    payload.cast()
 }
 
 /// Resizes the block at `payload` to `len` bytes; it may move.
@@ -67,8 +72,7 @@ pub unsafe extern "C" fn realloc(payload: *mut c_void, len: usize) -> *mut c_voi
         ALLOCATOR.release(payload.cast());
         return ptr::null_mut();
     }
-    let moved = if len > MOST { None } else { ALLOCATOR.resize(payload.cast(), len) };
-    moved.map_or_else(out_of_memory, <*mut u8>::cast)
+    if len > MOST { out_of_memory() } else { ALLOCATOR.resize(payload.cast(), len).cast() }
 }
 
 /// `realloc` with a product that is checked.
@@ -90,9 +94,7 @@ pub unsafe extern "C" fn reallocarray(payload: *mut c_void, count: usize, len: u
 /// `payload` is null or a live block of this library. Others are recognised and reported.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(payload: *mut c_void) {
-    if !payload.is_null() {
-        ALLOCATOR.release(payload.cast());
-    }
+    ALLOCATOR.release(payload.cast());
 }
 
 /// The name of `free` in old programs.
@@ -138,21 +140,22 @@ pub unsafe extern "C" fn posix_memalign(memptr: *mut *mut c_void, align: usize, 
     if !align.is_power_of_two() || !align.is_multiple_of(size_of::<usize>()) {
         return libc::EINVAL;
     }
-    match granted(len, align) {
-        Some(grant) => {
-            // SAFETY: the caller's promise.
-            unsafe { memptr.write(grant.payload.cast()) };
-            0
-        }
-        None => libc::ENOMEM,
+    let before = errno();
+    let payload = aligned(len, align);
+    if payload.is_null() {
+        set_errno(before);
+        return libc::ENOMEM;
     }
+    // SAFETY: the caller's promise.
+    unsafe { memptr.write(payload) };
+    0
 }
 
 /// `len` bytes at a multiple of `align`, which is rounded up to a power of two.
 #[unsafe(no_mangle)]
 pub extern "C" fn memalign(align: usize, len: usize) -> *mut c_void {
     match align.max(1).checked_next_power_of_two() {
-        Some(align) => answer(granted(len, align)),
+        Some(align) => aligned(len, align),
         None => {
             set_errno(Errno(libc::EINVAL));
             ptr::null_mut()

@@ -1,1 +1,40 @@
-fn main() {}
+//! The `heapmm` command.
+//!
+//! ```text
+//!   verbs     one file for each verb: its options, what it does
+//!   ├─ play      traces through engines: arena, player, score, film
+//!   ├─ trace     what a program asked for: events, .rep, .hmt, mtrace, recipes
+//!   ├─ program   programs: found, looked into, run under the library, their reports
+//!   ├─ picture   charts and maps: SVG, and one page that needs nothing else
+//!   └─ show      tables, numbers, whole files, a bar for long work
+//! ```
+//!
+//! - **C1** Data goes to stdout, chatter to stderr.
+//! - **C2** Status: 0; the child's own; 1 file or output; 2 usage; 23 a check failed; 125, 126,
+//!   127 as env(1).
+//! - **C3** A file is written whole or not at all.
+
+mod fail;
+mod program;
+mod show;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use verbs::Command;
+
+fn main() -> ExitCode {
+    // SAFETY: before any thread: a reader that goes away ends this process as it ends any other.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    match Command::parse().run() {
+        Ok(status) => ExitCode::from(status),
+        Err(fail) => {
+            if !fail.line.is_empty() {
+                eprintln!("heapmm: {}", fail.line);
+            }
+            ExitCode::from(fail.status)
+        }
+    }
+}

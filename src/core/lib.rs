@@ -3,7 +3,9 @@
 //! ```text
 //!   5  allocator   which room serves this request         observe: the wing that looks
 //!      settings    what the environment wants
-//!   3  engine      what live use, replay and other allocators share
+//!   4  cache       this thread's objects: magazines, depot
+//!   3  slab        equal objects in spans; address -> room
+//!      engine      what live use, replay and other allocators share
 //!   2  heap ── policy   tagged blocks; who is chosen
 //!   1  block       names for bytes: tag, block, segment, walk
 //!   0  os          backing, calls, lock, clock, text
@@ -27,9 +29,11 @@ extern crate std;
 
 pub mod allocator;
 pub mod block;
+pub mod cache;
 pub mod engine;
 pub mod heap;
 pub mod observe;
 pub mod os;
 pub mod policy;
 pub mod settings;
+pub mod slab;

@@ -84,6 +84,8 @@ pub struct Settings {
     pub fill: Fill,
     /// Splitting, coalescing, growth, and what stays at the top.
     pub shape: Shape,
+    /// Whether threads keep freed objects for their next requests.
+    pub cache: bool,
     /// Milliseconds between sweeps; 0 for never.
     pub purge: u64,
     /// Requests above this many bytes get a mapping of their own; `None` adapts.
@@ -97,13 +99,14 @@ pub struct Settings {
 impl Settings {
     /// The built-in values.
     pub const DEFAULT: Self = Self {
-        policy: Policy::SegregatedBest,
+        policy: Policy::Fast,
         stats: false,
         format: Format::Text,
         out: Pattern::EMPTY,
         errors: Errors::Abort,
         fill: Fill::Nothing,
         shape: Shape::DEFAULT,
+        cache: true,
         purge: 500,
         mmap_threshold: None,
         verbose: false,
@@ -134,7 +137,7 @@ macro_rules! settings {
 }
 
 settings! {
-    "POLICY" "a policy's name" "segregated-best"
+    "POLICY" "a policy's name" "fast"
         "Where blocks are placed; `heapmm policies` lists the names."
         |s, v| { s.policy = Policy::named(v)?; Some(()) };
     "STATS" "off, exit" "off"
@@ -171,6 +174,9 @@ settings! {
             ])?;
             Some(())
         };
+    "CACHE" "on, off" "on"
+        "Whether threads keep freed objects for their next requests (policy `fast` only)."
+        |s, v| { s.cache = value::switch(v)?; Some(()) };
     "TRIM" "a size" "128K"
         "Free bytes at the top of the heap that stay when the break is lowered."
         |s, v| { s.shape.keep = value::size(v)?; Some(()) };

@@ -13,7 +13,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Grant, Misuse, State};
+use super::{Allocator, Grant, Misuse, State};
 use crate::block::Block;
 use crate::heap::maps::Maps;
 
@@ -46,9 +46,9 @@ impl Reentry {
         self.freed.push(payload);
     }
 
-    pub(super) fn resize(&self, payload: *mut u8, len: usize) -> Option<*mut u8> {
+    pub(super) fn resize(&self, payload: *mut u8, has: usize, len: usize) -> Option<*mut u8> {
         let grant = self.allocate(len, crate::block::ALIGN)?;
-        let keep = usable(payload).min(len);
+        let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes, and the new one is ours.
         unsafe { grant.payload.copy_from_nonoverlapping(payload, keep) };
         self.release(payload);
@@ -58,17 +58,17 @@ impl Reentry {
     /// Does what the handlers left to do.
     #[cold]
     #[inline(never)]
-    pub(super) fn drain(&self, state: &mut State) {
+    pub(super) fn drain(&self, allocator: &Allocator, state: &mut State) {
         let mut link = self.mapped.take();
         while !link.is_null() {
             let next = next_of(link);
-            state.file(Block::of_payload(link.wrapping_add(HIDDEN)));
+            state.file(&allocator.rooms, Block::of_payload(link.wrapping_add(HIDDEN)));
             link = next;
         }
         let mut payload = self.freed.take();
         while !payload.is_null() {
             let next = next_of(payload);
-            if let Err(fault) = state.release(payload) {
+            if let Err(fault) = allocator.release_checked(state, payload) {
                 Misuse { call: "free", payload, fault }.report(state.settings().errors);
             }
             payload = next;
@@ -78,12 +78,6 @@ impl Reentry {
 
 /// From the link of a loose mapping to its payload: the link stands in the lead, before the tag.
 const HIDDEN: usize = 16;
-
-/// Usable bytes of a block whose owner asks, without the lock; 0 if the header is not sound.
-pub(super) fn usable(payload: *mut u8) -> usize {
-    // SAFETY: the program passes a live block: its header is readable, and its size is stable.
-    unsafe { Block::of_payload(payload).try_tag() }.map_or(0, |tag| tag.size() - crate::block::WORD)
-}
 
 fn next_of(link: *mut u8) -> *mut u8 {
     // SAFETY: [N1]

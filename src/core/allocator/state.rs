@@ -1,14 +1,23 @@
-//! What stands behind the lock: the process heap, the mapped blocks, and the settings.
+//! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
 use super::Grant;
+use super::threads::Threads;
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
+use crate::cache::Magazine;
 use crate::heap::maps::{MOST, Maps};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
 use crate::os::{clock, environment};
-use crate::policy::AnyIndex;
+use crate::policy::{AnyIndex, Policy};
 use crate::settings::{Fill, Settings};
+use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
+use crate::slab::mark;
+use crate::slab::rooms::{Room, Rooms};
+use crate::slab::spans::Spans;
+
+/// Most tagged blocks that one refill places: they are not lazily carved.
+const MOST_TAGGED: usize = 8;
 
 /// The first threshold above which a request is mapped, and the one that it adapts up to.
 const LEAST_THRESHOLD: usize = 1 << 20;
@@ -18,26 +27,27 @@ const MOST_THRESHOLD: usize = 32 << 20;
 const CALLS_PER_LOOK: u32 = 16;
 
 /// The heap of the process.
-pub type ProcessHeap = Heap<System, AnyIndex>;
+type ProcessHeap = Heap<System, AnyIndex>;
+
+/// Bytes of tagged blocks of a class after which it gets slabs: tiny processes stay tiny.
+const WORTH_A_SLAB: usize = 4 << 10;
 
 /// Everything that the lock guards.
 pub struct State {
-    heap: ProcessHeap,
-    maps: Maps,
-    settings: Settings,
-    threshold: usize,
-    calls: u32,
     ready: bool,
-}
-
-/// What became of a wish to resize.
-pub enum Resized {
-    /// The block holds enough, here.
-    Done(*mut u8),
-    /// Memory is out; the old block is as it was.
-    Refused,
-    /// A new block, and how many bytes to copy into it before the old one is freed.
-    Moving(Grant, usize),
+    caching: bool,
+    calls: u32,
+    threshold: usize,
+    /// The end of the newest segment when the rooms were last brought up to date.
+    known_end: usize,
+    known_segments: usize,
+    maps: Maps,
+    threads: Threads,
+    /// Blocks of each slab class that are tagged: it has no slab yet, or had none.
+    tagged: [u16; SLAB_CLASSES],
+    spans: Spans,
+    settings: Settings,
+    heap: ProcessHeap,
 }
 
 impl State {
@@ -46,16 +56,27 @@ impl State {
         Self {
             heap: Heap::new(System::new(), AnyIndex::EMPTY, Settings::DEFAULT.shape),
             maps: Maps::EMPTY,
+            spans: Spans::EMPTY,
+            threads: Threads::EMPTY,
+            tagged: [0; SLAB_CLASSES],
             settings: Settings::DEFAULT,
             threshold: LEAST_THRESHOLD,
+            known_end: 0,
+            known_segments: 0,
             calls: 0,
             ready: false,
+            caching: true,
         }
     }
 
     #[inline]
     pub(super) const fn is_ready(&self) -> bool {
         self.ready
+    }
+
+    /// Whether threads keep objects of their own.
+    pub(super) const fn is_caching(&self) -> bool {
+        self.caching
     }
 
     /// Reads the environment, draws a key and chooses the policy: before the first block.
@@ -71,6 +92,10 @@ impl State {
         if self.settings.policy != self.heap.index().policy() {
             self.heap.set_index(AnyIndex::new(self.settings.policy));
         }
+        // The literal policies have no accelerator, and filling sees every call.
+        self.caching = self.settings.policy == Policy::Fast
+            && self.settings.fill == Fill::Nothing
+            && self.settings.cache;
         self.adjust(|_| {});
     }
 
@@ -79,6 +104,11 @@ impl State {
         change(&mut self.settings);
         self.heap.reshape(self.settings.shape);
         self.threshold = self.settings.mmap_threshold.unwrap_or(self.threshold);
+    }
+
+    /// Whether equal objects live in slabs.
+    const fn has_slabs(&self) -> bool {
+        matches!(self.settings.policy, Policy::Fast)
     }
 
     /// The settings in force.
@@ -96,41 +126,157 @@ impl State {
         &self.maps
     }
 
+    /// The slabs.
+    pub const fn spans(&self) -> &Spans {
+        &self.spans
+    }
+
+    /// The threads.
+    pub const fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    pub(super) const fn threads_mut(&mut self) -> &mut Threads {
+        &mut self.threads
+    }
+
     /// `len` bytes at a multiple of `align`.
     #[inline]
-    pub(super) fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
-        self.look_after();
-        let request = Request::aligned(len, align);
-        let grant = if len > self.threshold && self.maps.count() < MOST {
-            self.map(len, align).or_else(|| self.place(request))
-        } else {
-            self.place(request).or_else(|| self.map(len, align))
-        }?;
+    pub(super) fn allocate(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
+        self.look_after(rooms);
+        let grant = self.find_room(rooms, len, align)?;
         match self.settings.fill {
             Fill::Nothing => Some(grant),
             fill => Some(filled(grant, fill)),
         }
     }
 
-    #[inline]
-    fn place(&mut self, request: Request) -> Option<Grant> {
+    fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
+        if align <= ALIGN && len <= LARGEST_SLAB && self.has_slabs() {
+            let mut one = [core::ptr::null_mut()];
+            let got = self.take(rooms, class::fine(len), &mut one);
+            return (got > 0).then(|| {
+                // SAFETY: handed out just now.
+                unsafe { mark::clear(one[0]) };
+                Grant { payload: one[0], dirty: len }
+            });
+        }
+        let request = Request::aligned(len, align);
+        if len > self.threshold && self.maps.count() < MOST {
+            self.map(rooms, len, align).or_else(|| self.place(rooms, request))
+        } else {
+            self.place(rooms, request).or_else(|| self.map(rooms, len, align))
+        }
+    }
+
+    /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.
+    pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> usize {
+        self.look_after(rooms);
+        if class < SLAB_CLASSES && usize::from(self.tagged[class]) * class::len_of(class) >= WORTH_A_SLAB {
+            // SAFETY: the slice is as long as it says.
+            let got = unsafe { self.spans.take(&mut self.heap, rooms, class, out.as_mut_ptr(), out.len()) };
+            self.map_rooms(rooms);
+            if got > 0 {
+                return got;
+            }
+        }
+        let request = Request::of(class::block_len(class));
+        let most = out.len().min(MOST_TAGGED);
+        let mut got = 0;
+        while got < most {
+            let Some(grant) = self.place(rooms, request) else { break };
+            out[got] = grant.payload;
+            got += 1;
+        }
+        if class < SLAB_CLASSES {
+            self.tagged[class] = self.tagged[class].saturating_add(got as u16);
+        }
+        got
+    }
+
+    /// Takes back an object that a cache held, or that was checked.
+    pub(super) fn give(&mut self, rooms: &Rooms, object: *mut u8) {
+        if rooms.at(object.addr()).class().is_some() {
+            return self.spans.give(&mut self.heap, rooms, object);
+        }
+        let block = Block::of_payload(object);
+        // SAFETY: a live block of the heap.
+        let len = unsafe { block.len() };
+        if let Some(class) = class::class_within(len).filter(|class| *class < SLAB_CLASSES) {
+            self.tagged[class] = self.tagged[class].saturating_sub(1);
+        }
+        // SAFETY: as above.
+        unsafe { self.heap.release(block) };
+    }
+
+    fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
         let placed = self.heap.allocate(request)?;
+        self.map_rooms(rooms);
         Some(Grant { payload: placed.block.payload(), dirty: placed.dirty })
     }
 
-    fn map(&mut self, len: usize, align: usize) -> Option<Grant> {
-        self.widen_table()?;
+    /// A block for the allocator itself.
+    pub(super) fn place_own(&mut self, rooms: &Rooms, request: Request) -> Option<*mut u8> {
+        self.place(rooms, Request { bits: OWN, ..request }).map(|grant| grant.payload)
+    }
+
+    /// An empty magazine of `cap` slots.
+    pub(super) fn new_magazine(&mut self, rooms: &Rooms, cap: usize) -> Option<*mut Magazine> {
+        let at = self.place_own(rooms, Request::of(Magazine::bytes(cap)))?;
+        // SAFETY: the block is new and large enough.
+        Some(unsafe { Magazine::build(at, cap) })
+    }
+
+    pub(super) fn free_magazine(&mut self, magazine: *mut Magazine) {
+        // SAFETY: the caller owns the magazine, a block of this heap.
+        unsafe { self.heap.release(Block::of_payload(magazine.cast())) };
+    }
+
+    /// Tells the rooms how far the heap reaches now.
+    #[inline]
+    fn map_rooms(&mut self, rooms: &Rooms) {
+        let end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
+        if end != self.known_end || self.heap.counts().segments != self.known_segments {
+            self.redraw_rooms(rooms);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn redraw_rooms(&mut self, rooms: &Rooms) {
+        let Some(newest) = self.heap.segments().newest() else { return };
+        rooms.found(newest.base().addr());
+        if let Some(count) = rooms.wants(newest.end().addr()) {
+            let request = Request { len: count * size_of::<Room>(), align: ALIGN, bits: OWN };
+            if let Some(placed) = self.heap.allocate(request) {
+                // SAFETY: the block is new and is never released.
+                unsafe { rooms.replace(placed.block.payload().cast(), count) };
+            }
+        }
+        let (mut low, mut high) = (usize::MAX, 0);
+        for segment in self.heap.segments().iter() {
+            let (first, last) = (segment.first().addr(), segment.end().addr());
+            low = low.min(first);
+            high = high.max(last);
+            rooms.claim(first, last, Room::TAGGED);
+        }
+        rooms.bound(low, high);
+        self.known_segments = self.heap.counts().segments;
+        self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
+    }
+
+    fn map(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
+        self.widen_table(rooms)?;
         let block = self.maps.map(len, align)?;
         Some(Grant { payload: block.payload(), dirty: 0 })
     }
 
     /// Makes room in the set of mapped blocks; the table is a block of the heap.
-    fn widen_table(&mut self) -> Option<()> {
+    fn widen_table(&mut self, rooms: &Rooms) -> Option<()> {
         let Some(words) = self.maps.wants_table() else { return Some(()) };
-        let request = Request { len: words * WORD, align: ALIGN, bits: OWN };
-        let table = self.heap.allocate(request)?.block;
+        let table = self.place_own(rooms, Request::of(words * WORD))?;
         // SAFETY: the block is new and large enough.
-        let old = unsafe { self.maps.set_table(table.payload(), words) };
+        let old = unsafe { self.maps.set_table(table, words) };
         if !old.is_null() {
             // SAFETY: the set has left the old table.
             unsafe { self.heap.release(Block::of_payload(old)) };
@@ -139,42 +285,35 @@ impl State {
     }
 
     /// Adds a block that was mapped without the lock.
-    pub(super) fn file(&mut self, block: Block) {
+    pub(super) fn file(&mut self, rooms: &Rooms, block: Block) {
         // Without a table the block cannot be told from a stranger's; it stays, unknown.
-        if self.widen_table().is_some() {
+        if self.widen_table(rooms).is_some() {
             self.maps.file(block);
         }
     }
 
-    /// The used block at `payload`.
-    #[inline]
-    pub fn locate(&self, payload: *mut u8) -> Result<Block, Fault> {
+    /// The used tagged or mapped block at `payload`.
+    pub(super) fn locate(&self, payload: *mut u8) -> Result<Block, Fault> {
         match self.heap.locate(payload.addr()) {
             Err(Fault::Foreign) => self.maps.locate(payload.addr()).ok_or(Fault::Foreign),
             found => found,
         }
     }
 
-    #[inline]
-    pub(super) fn release(&mut self, payload: *mut u8) -> Result<(), Fault> {
-        self.look_after();
-        match self.heap.locate(payload.addr()) {
-            Ok(block) => {
-                if self.settings.fill == Fill::Junk {
-                    // SAFETY: the block is used and its owner gives it up.
-                    unsafe { payload.write_bytes(0x5A, block.len()) };
-                }
-                // SAFETY: located just now.
-                unsafe { self.heap.release(block) };
-                Ok(())
-            }
-            Err(Fault::Foreign) => self.release_mapped(payload),
-            Err(fault) => Err(fault),
+    /// Takes back a block that [`super::Allocator`] has located.
+    pub(super) fn release(&mut self, rooms: &Rooms, payload: *mut u8) {
+        self.look_after(rooms);
+        if let Some(block) = self.maps.locate(payload.addr()) {
+            return self.release_mapped(block);
         }
+        if self.settings.fill == Fill::Junk && rooms.at(payload.addr()).class().is_none() {
+            // SAFETY: the block is used and its owner gives it up.
+            unsafe { payload.write_bytes(0x5A, Block::of_payload(payload).len()) };
+        }
+        self.give(rooms, payload);
     }
 
-    fn release_mapped(&mut self, payload: *mut u8) -> Result<(), Fault> {
-        let block = self.maps.locate(payload.addr()).ok_or(Fault::Foreign)?;
+    fn release_mapped(&mut self, block: Block) {
         // SAFETY: [M1]
         let len = unsafe { block.len() };
         if self.settings.mmap_threshold.is_none() && len <= MOST_THRESHOLD {
@@ -183,30 +322,27 @@ impl State {
         }
         // SAFETY: located just now.
         unsafe { self.maps.unmap(block) };
-        Ok(())
     }
 
-    pub(super) fn resize(&mut self, payload: *mut u8, len: usize) -> Result<Resized, Fault> {
-        self.look_after();
-        let block = self.locate(payload)?;
-        // SAFETY: located just now.
-        let tag = unsafe { block.tag() };
-        if tag.has(tag::MAPPED) {
-            // SAFETY: as above.
-            if let Some(block) = unsafe { self.maps.remap(block, len) } {
-                return Ok(Resized::Done(block.payload()));
-            }
-        // SAFETY: as above.
-        } else if unsafe { self.heap.resize(block, len) } {
-            return Ok(Resized::Done(payload));
+    /// Resizes a located tagged or mapped block without copying; `None` if that cannot be.
+    pub(super) fn resize(&mut self, rooms: &Rooms, payload: *mut u8, len: usize) -> Option<*mut u8> {
+        self.look_after(rooms);
+        if let Some(block) = self.maps.locate(payload.addr()) {
+            // SAFETY: located just now.
+            return unsafe { self.maps.remap(block, len) }.map(Block::payload);
         }
-        Ok(self
-            .allocate(len, ALIGN)
-            .map_or(Resized::Refused, |grant| Resized::Moving(grant, len.min(tag.size() - WORD))))
+        if rooms.at(payload.addr()).class().is_some() {
+            return None;
+        }
+        // SAFETY: the caller has located it.
+        let fits = unsafe { self.heap.resize(Block::of_payload(payload), len) };
+        self.map_rooms(rooms);
+        fits.then_some(payload)
     }
 
-    pub(super) fn trim(&mut self, keep: usize) -> bool {
+    pub(super) fn trim(&mut self, rooms: &Rooms, keep: usize) -> bool {
         let lowered = self.heap.trim(keep);
+        self.map_rooms(rooms);
         self.heap.purge() || lowered
     }
 
@@ -220,10 +356,11 @@ impl State {
 
     /// Now and then gives back what has lain idle.
     #[inline]
-    fn look_after(&mut self) {
+    fn look_after(&mut self, rooms: &Rooms) {
         self.calls = self.calls.wrapping_add(1);
         if self.calls % CALLS_PER_LOOK == 0 && self.heap.is_idle() && self.settings.purge != 0 {
             self.heap.tend(clock::milliseconds(), self.settings.purge);
+            self.map_rooms(rooms);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! One word before every block.
 //!
 //! ```text
-//!   63            48 47   46      45     44   43                4  3      2      1         0
-//!  ├────────────────┼───┬───────┬──────┬─────┬───────────────────┬──────┬──────┬─────────┬────┤
-//!  │      seal      │ - │PURGED │ AGED │ OWN │   size / 16       │MAPPED│CACHED│PREV_USED│USED│
-//!  ├────────────────┼───┴───────┴──────┴─────┴───────────────────┴──────┴──────┴─────────┴────┤
+//!   63            48 47   46      45     44   43                4  3      2   1         0
+//!  ├────────────────┼───┬───────┬──────┬─────┬───────────────────┬──────┬───┬─────────┬────┤
+//!  │      seal      │ - │PURGED │ AGED │ OWN │   size / 16       │MAPPED│ - │PREV_USED│USED│
+//!  ├────────────────┼───┴───────┴──────┴─────┴───────────────────┴──────┴───┴─────────┴────┤
 //! ```
 //!
 //! - **T1** The seal binds the lower 48 bits to the address where the word stands and to a key
@@ -18,8 +18,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub const USED: u64 = 1 << 0;
 /// The block before is not free: there is no footer to read.
 pub const PREV_USED: u64 = 1 << 1;
-/// A used block that rests in a cache: the program has freed it.
-pub const CACHED: u64 = 1 << 2;
 /// The block is a mapping of its own, outside of all segments.
 pub const MAPPED: u64 = 1 << 3;
 /// A used block that holds the allocator's own data: a table, or the objects of a slab.
@@ -130,10 +128,9 @@ fn seal(body: u64, address: usize) -> u64 {
 
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(u64, &str); 7] = [
+        const NAMES: [(u64, &str); 6] = [
             (USED, "USED"),
             (PREV_USED, "PREV_USED"),
-            (CACHED, "CACHED"),
             (MAPPED, "MAPPED"),
             (OWN, "OWN"),
             (AGED, "AGED"),

@@ -6,7 +6,10 @@
 //!
 //! - **Y1** An engine takes all its memory from one backing and can say where every byte of it is.
 
+pub mod buddy;
+mod runs;
 mod tagged;
+mod tally;
 
 use crate::heap::Fault;
 

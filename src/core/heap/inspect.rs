@@ -8,7 +8,7 @@
 //! ```
 
 use super::Heap;
-use crate::block::tag::{CACHED, OWN, PREV_USED};
+use crate::block::tag::{OWN, PREV_USED};
 use crate::block::walk::blocks;
 use crate::block::{Block, Segment, Tag, WORD};
 
@@ -42,7 +42,7 @@ impl<B, I> Heap<B, I> {
         let Some(tag) = (unsafe { block.try_tag() }) else {
             return Err(Self::explain(segment, address));
         };
-        if !tag.is_used() || tag.has(CACHED) {
+        if !tag.is_used() {
             return Err(Fault::Freed);
         }
         if tag.has(OWN) {
@@ -84,6 +84,13 @@ impl<B, I> Heap<B, I> {
             at = next;
         }
         Fault::Own
+    }
+
+    /// The same address with the heap's right to it.
+    #[inline]
+    pub fn pointer_to(&self, address: usize) -> *mut u8 {
+        let base = self.segments.newest().map_or(core::ptr::null_mut(), Segment::base);
+        base.with_addr(address)
     }
 
     /// Calls `see` with every block of the heap, oldest segment first.

@@ -165,14 +165,18 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let len = segment.end().addr() - from.addr();
         // SAFETY: [B1]: a free block or the epilogue.
         let tag = unsafe { start.tag() };
+        // The block's links may lie in what goes: it leaves the index first.
+        if size != 0 {
+            self.forget(start, tag);
+        }
         if !self.backing.shrink(from, len) {
+            if size != 0 {
+                self.leave(start, size, tag.only(PREV_USED | AGED | PURGED));
+            }
             return;
         }
         self.counts.shrinks += 1;
         self.counts.footprint -= len;
-        if size != 0 {
-            self.forget(start, tag);
-        }
         // SAFETY: the end was lowered to just behind the cut.
         unsafe { segment.set_end(from) };
         let left = cut.addr() - start.addr();

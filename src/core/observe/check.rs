@@ -8,13 +8,12 @@ use crate::heap::Coalesce;
 use crate::os::out::complain;
 
 /// The number of faults; each gets a line on stderr.
-pub fn faults(state: &State) -> usize {
+pub fn faults(state: &State, ledger: &Ledger) -> usize {
     let merging = state.heap().shape().coalesce == Coalesce::Immediate;
     let walked: usize = state.heap().segments().iter().map(|s| faults_in(s, merging)).sum();
     if walked != 0 {
         return walked;
     }
-    let ledger = Ledger::of(state);
     if ledger.rows.sum() == ledger.footprint {
         return 0;
     }

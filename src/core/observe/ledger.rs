@@ -9,6 +9,7 @@ use crate::block::segment::OVERHEAD;
 use crate::heap::Counts;
 use crate::os::call;
 use crate::policy::Policy;
+use crate::slab::rooms::GRANULE;
 
 macro_rules! ledger {
     ($($field:ident $help:literal;)*) => {
@@ -36,10 +37,10 @@ ledger! {
     live "in the hands of the program, in tagged blocks and slabs";
     slack "rounding at the ends of mappings";
     tags "headers of used blocks";
-    slab_tables "descriptors of slabs, and what their spans cannot hold";
+    slab_tables "what the spans of slabs cannot hold";
     cached "freed by the program, kept for its next request";
     free "free blocks";
-    tail "never touched, behind the last block";
+    tail "never handed out: behind the last block, and in slabs";
     mapped "in the hands of the program, in mapped blocks";
     metadata "the allocator's own tables, heads and ends of segments";
 }
@@ -68,22 +69,26 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The figures of `state`.
-    pub fn of(state: &State) -> Self {
+    /// The figures of `state`, of whose used bytes `resting` lie in caches.
+    pub fn of(state: &State, resting: usize) -> Self {
         let counts = *state.heap().counts();
-        let maps = state.maps();
+        let (maps, spans) = (state.maps(), state.spans());
+        let span_bytes = spans.count() * (GRANULE - WORD);
+        let objects = spans.used_bytes() + spans.free_bytes() + spans.fresh_bytes();
         let program_blocks = counts.used_blocks - counts.own_blocks;
         let mapped_tags = maps.count() * WORD;
+        let held = counts.used_bytes - counts.own_bytes - program_blocks * WORD + spans.used_bytes();
+        let cached = resting.min(held);
         let rows = Rows {
-            live: counts.used_bytes - counts.own_bytes - program_blocks * WORD,
+            live: held - cached,
             slack: maps.footprint() - maps.usable() - mapped_tags,
             tags: counts.used_blocks * WORD + mapped_tags,
-            slab_tables: 0,
-            cached: 0,
-            free: counts.free_bytes,
-            tail: state.heap().tail_bytes(),
+            slab_tables: span_bytes - objects,
+            cached,
+            free: counts.free_bytes + spans.free_bytes(),
+            tail: state.heap().tail_bytes() + spans.fresh_bytes(),
             mapped: maps.usable(),
-            metadata: counts.own_bytes - counts.own_blocks * WORD + counts.segments * OVERHEAD,
+            metadata: counts.own_bytes - counts.own_blocks * WORD - span_bytes + counts.segments * OVERHEAD,
         };
         Self {
             rows,

@@ -58,13 +58,14 @@ impl System {
 
     /// Whether `at` was given by the break rather than by a mapping.
     fn is_break(&self, at: *mut u8) -> bool {
-        self.first != 0
-            && at.addr() >= self.first
-            && call::current_break().is_some_and(|now| at.addr() < now.addr())
+        self.first != 0 && at.addr() >= self.first && at.addr() < call::current_break().addr()
     }
 
     fn from_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
-        let now = call::current_break()?;
+        let now = call::current_break();
+        if now.is_null() {
+            return None;
+        }
         if self.first == 0 {
             self.first = now.addr();
         }
@@ -72,15 +73,8 @@ impl System {
         let start = if now == end { now.addr() } else { round_up(now.addr(), 16) };
         for len in [want, least] {
             let stop = round_up(start.checked_add(len)?, PAGE);
-            let Some(old) = call::sbrk((stop - now.addr()).cast_signed()) else { continue };
-            if old == now {
-                return Some(Run { base: old.with_addr(start), len: stop - start });
-            }
-            // Somebody moved the break in between: what we got lies behind theirs.
-            let base = round_up(old.addr(), 16);
-            let len = (old.addr() + (stop - now.addr())).saturating_sub(base);
-            if len >= least + PAGE {
-                return Some(Run { base: old.with_addr(base), len });
+            if call::set_break(now.with_addr(stop)) {
+                return Some(Run { base: now.with_addr(start), len: stop - start });
             }
         }
         None
@@ -103,7 +97,7 @@ impl Backing for System {
             return call::unmap(from, len);
         }
         // A stranger who moved the break since is left alone: the tail stays ours, unused.
-        call::current_break() == Some(from.wrapping_add(len)) && call::sbrk(-len.cast_signed()).is_some()
+        call::current_break() == from.wrapping_add(len) && call::set_break(from)
     }
 
     fn release(&mut self, run: Run) -> bool {

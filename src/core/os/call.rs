@@ -47,6 +47,14 @@ fn counted<T>(call: Call, run: impl FnOnce() -> T) -> T {
     keeping_errno(run)
 }
 
+/// The null pointer of a request that cannot be served, with `errno` set to ENOMEM: the one
+/// function here that changes it.
+#[cold]
+pub fn out_of_memory() -> *mut u8 {
+    errno::set_errno(errno::Errno(libc::ENOMEM));
+    core::ptr::null_mut()
+}
+
 /// Runs `run` and puts `errno` back.
 #[inline]
 pub fn keeping_errno<T>(run: impl FnOnce() -> T) -> T {
@@ -56,18 +64,43 @@ pub fn keeping_errno<T>(run: impl FnOnce() -> T) -> T {
     out
 }
 
-/// Moves the program break by `delta` bytes; the break before, or `None`.
-pub fn sbrk(delta: isize) -> Option<*mut u8> {
-    // SAFETY: sbrk takes any number; what it moves over is the caller's matter.
-    let old = counted(Call::Brk, || unsafe { libc::sbrk(delta) });
-    (old.addr() != usize::MAX).then_some(old.cast())
+unsafe extern "C" {
+    /// The break as the C library knows it; null before anybody asked.
+    static mut __curbrk: *mut u8;
 }
 
-/// The current program break. No system call: libc keeps it.
-pub fn current_break() -> Option<*mut u8> {
-    // SAFETY: moving the break by nothing changes nothing.
-    let now = keeping_errno(|| unsafe { libc::sbrk(0) });
-    (now.addr() != usize::MAX).then_some(now.cast())
+/// Moves the program break to `to`; whether the kernel did.
+///
+/// The library's own sbrk takes an error that a filter makes for an address and believes it. So
+/// the call is made here, and the library is told only what is true.
+pub fn set_break(to: *mut u8) -> bool {
+    // SAFETY: what the break moves over is the caller's matter.
+    let now = counted(Call::Brk, || unsafe { libc::syscall(libc::SYS_brk, to) }) as usize;
+    if now != to.addr() {
+        return false;
+    }
+    // SAFETY: a word of the C library's; foreign callers of sbrk race as they always did.
+    unsafe { (&raw mut __curbrk).write(to) };
+    true
+}
+
+/// The current program break, as the C library knows it; null if there is none.
+pub fn current_break() -> *mut u8 {
+    // SAFETY: as in `set_break`.
+    let now = unsafe { (&raw const __curbrk).read() };
+    if !now.is_null() {
+        return now;
+    }
+    let place = core::ptr::null_mut::<u8>();
+    // SAFETY: asking for an impossible break changes nothing and says where it stands.
+    let now = counted(Call::Brk, || unsafe { libc::syscall(libc::SYS_brk, place) }) as isize;
+    if now <= 0 {
+        return place;
+    }
+    let now = core::ptr::with_exposed_provenance_mut(now.cast_unsigned());
+    // SAFETY: as in `set_break`.
+    unsafe { (&raw mut __curbrk).write(now) };
+    now
 }
 
 /// A new private mapping of `len` bytes, zero-filled; at `hint` exactly if that is not null.

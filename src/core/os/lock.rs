@@ -1,9 +1,13 @@
 //! One short lock that knows who holds it.
 //!
 //! ```text
-//!   state   0 free     1 held     2 held, and somebody sleeps
-//!   owner   the holder's thread pointer, or 0
+//!   word   0                         free
+//!          owner << 1                held
+//!          owner << 1 | SLEEPERS     held, and somebody sleeps
 //! ```
+//!
+//! The owner stands in the word itself: there is no moment at which the lock is held and its
+//! holder not known, however a signal falls.
 //!
 //! - **L1** A thread never waits for a lock that it holds itself: [`Lock::enter`] says `None`
 //!   then. That happens when a signal handler interrupted the holder.
@@ -11,21 +15,19 @@
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{call, thread};
 
 const FREE: u32 = 0;
-const HELD: u32 = 1;
-const CONTENDED: u32 = 2;
+const SLEEPERS: u32 = 1;
 
 /// How often to look again before sleeping. The critical sections are shorter than a switch.
 const SPINS: u32 = 50;
 
 /// A value and the lock around it.
 pub struct Lock<T> {
-    state: AtomicU32,
-    owner: AtomicUsize,
+    word: AtomicU32,
     value: UnsafeCell<T>,
 }
 
@@ -37,48 +39,68 @@ pub struct Guard<'a, T> {
     lock: &'a Lock<T>,
 }
 
+/// The running thread as an owner: its thread pointer without the bits that are always 0. Two
+/// threads whose pointers lie a multiple of 256 GiB apart would be taken for one, and served as
+/// signal handlers are: slower, not wrong.
+#[inline]
+fn me() -> u32 {
+    ((thread::pointer() >> 6) as u32 | 1) << 1
+}
+
 impl<T> Lock<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { state: AtomicU32::new(FREE), owner: AtomicUsize::new(0), value: UnsafeCell::new(value) }
+        Self { word: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
     }
 
     /// Waits for the lock; `None` if this very thread holds it ([L1](self)).
     #[inline]
     pub fn enter(&self) -> Option<Guard<'_, T>> {
-        let me = thread::pointer();
-        if self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err()
-            && !self.wait(me)
-        {
-            return None;
-        }
-        self.owner.store(me, Ordering::Relaxed);
-        Some(Guard { lock: self })
-    }
-
-    /// Whether this thread holds the lock.
-    pub fn is_mine(&self) -> bool {
-        self.owner.load(Ordering::Relaxed) == thread::pointer()
+        let me = me();
+        let quick = self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed);
+        // Not `then_some`: a guard that is made unlocks when it is dropped.
+        (quick.is_ok() || self.wait(me)).then(|| Guard { lock: self })
     }
 
     #[cold]
     #[inline(never)]
-    fn wait(&self, me: usize) -> bool {
-        if self.owner.load(Ordering::Relaxed) == me {
-            return false;
-        }
+    fn wait(&self, me: u32) -> bool {
         for _ in 0..SPINS {
-            core::hint::spin_loop();
-            if self.state.load(Ordering::Relaxed) == FREE
-                && self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            {
+            let now = self.word.load(Ordering::Relaxed);
+            if now & !SLEEPERS == me {
+                return false;
+            }
+            if now == FREE && self.take(FREE, me) {
                 return true;
             }
+            core::hint::spin_loop();
         }
-        while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
-            call::futex_wait(self.state.as_ptr(), CONTENDED);
+        loop {
+            let now = self.word.load(Ordering::Relaxed);
+            if now == FREE {
+                // Others may sleep behind us: only the one who leaves finds out.
+                if self.take(FREE, me | SLEEPERS) {
+                    return true;
+                }
+            } else if now & SLEEPERS != 0 || self.take(now, now | SLEEPERS) {
+                call::futex_wait(self.word.as_ptr(), now | SLEEPERS);
+            }
         }
-        true
+    }
+
+    fn take(&self, from: u32, to: u32) -> bool {
+        self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// The value, for one who holds the lock without a guard.
+    ///
+    /// # Safety
+    ///
+    /// This thread holds the lock and has no other reference to the value ([L2](self)).
+    #[allow(clippy::mut_from_ref, reason = "the lock is the proof")]
+    pub unsafe fn held(&self) -> &mut T {
+        // SAFETY: [L2]
+        unsafe { &mut *self.value.get() }
     }
 
     /// Gives the lock back without a guard.
@@ -87,9 +109,8 @@ impl<T> Lock<T> {
     ///
     /// This thread holds the lock by a guard that it has forgotten ([L2](self)).
     pub unsafe fn leave(&self) {
-        self.owner.store(0, Ordering::Relaxed);
-        if self.state.swap(FREE, Ordering::Release) == CONTENDED {
-            call::futex_wake(self.state.as_ptr());
+        if self.word.swap(FREE, Ordering::Release) & SLEEPERS != 0 {
+            call::futex_wake(self.word.as_ptr());
         }
     }
 }
@@ -131,6 +152,7 @@ mod tests {
 
         assert!(first.is_some());
         assert!(second.is_none());
+        assert_ne!(lock.word.load(Ordering::Relaxed), FREE, "the refusal unlocked it");
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!   out       lines of text without an allocation; the end of the process
 //! ```
 //!
-//! - **O1** No function here changes `errno`.
+//! - **O1** No function here changes `errno`, but the one that says that memory is out.
 //! - **O2** No function here allocates.
 
 pub mod backing;

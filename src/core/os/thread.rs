@@ -1,7 +1,88 @@
-//! Who runs. All that heapmm knows about a processor stands in this file.
+//! Who runs, and one word for each thread. All that heapmm knows about a processor stands in
+//! this file.
 //!
-//! To bring heapmm to another architecture, give it a `pointer()`: a word that differs
-//! between any two live threads and costs one instruction.
+//! The word lives in static thread-local storage and is read in the initial-exec model: two
+//! loads, no call, no check whether it was initialised. Its first value is the address of
+//! [`FIRST`], which is a valid structure for every thread that never asked for one of its own.
+//! `thread_local!` would cost a call to `__tls_get_addr` each time.
+//!
+//! To bring heapmm to another architecture, write the three functions here for it.
+
+use core::ffi::c_void;
+
+/// What the thread's word points to before it was ever set. The cache says what it is.
+pub const FIRST_BYTES: usize = 4096;
+
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!(
+    ".pushsection .tdata,\"awT\",@progbits",
+    ".p2align 3",
+    ".hidden heapmm_thread_word",
+    ".globl heapmm_thread_word",
+    ".type heapmm_thread_word, @object",
+    ".size heapmm_thread_word, 8",
+    "heapmm_thread_word:",
+    ".quad {first}",
+    ".popsection",
+    first = sym FIRST,
+);
+
+/// Zeroed room for the structure that all threads share before they have their own.
+#[repr(C, align(64))]
+pub struct First(core::cell::UnsafeCell<[u8; FIRST_BYTES]>);
+
+// SAFETY: whoever writes to it writes what does not matter.
+unsafe impl Sync for First {}
+
+/// The shared structure.
+pub static FIRST: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+
+/// The same for threads that have ended but still call.
+static LAST: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+
+/// What the word of a thread that has ended points to.
+#[inline(always)]
+pub const fn last() -> *mut u8 {
+    LAST.0.get().cast()
+}
+
+/// The address of [`FIRST`].
+#[inline(always)]
+pub const fn first() -> *mut u8 {
+    FIRST.0.get().cast()
+}
+
+/// The running thread's word.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub fn word() -> *mut u8 {
+    let word: *mut u8;
+    // SAFETY: the offset is filled in by the linker, and the storage lives as long as the thread.
+    unsafe {
+        core::arch::asm!(
+            "mov {0}, qword ptr [rip + heapmm_thread_word@GOTTPOFF]",
+            "mov {0}, qword ptr fs:[{0}]",
+            out(reg) word,
+            options(nostack, preserves_flags, readonly, pure),
+        );
+    }
+    word
+}
+
+/// Sets the running thread's word.
+#[cfg(target_arch = "x86_64")]
+pub fn set_word(word: *mut u8) {
+    // SAFETY: as for `word`; only this thread reads it.
+    unsafe {
+        core::arch::asm!(
+            "mov {0}, qword ptr [rip + heapmm_thread_word@GOTTPOFF]",
+            "mov qword ptr fs:[{0}], {1}",
+            out(reg) _,
+            in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
 
 /// The running thread's pointer: never 0, unique among live threads, kept by the child of a fork.
 #[inline(always)]
@@ -15,14 +96,16 @@ pub fn pointer() -> usize {
     word
 }
 
-/// The running thread's pointer: never 0, unique among live threads, kept by the child of a fork.
-#[inline(always)]
-#[cfg(target_arch = "aarch64")]
-pub fn pointer() -> usize {
-    let word: usize;
-    // SAFETY: the thread pointer register is readable in user mode.
-    unsafe {
-        core::arch::asm!("mrs {}, tpidr_el0", out(reg) word, options(nostack, preserves_flags, nomem));
-    }
-    word
+/// A key whose destructor runs when a thread ends; `None` if there are no more keys.
+pub fn exit_key(ended: unsafe extern "C" fn(*mut c_void)) -> Option<u32> {
+    let mut key = 0;
+    // SAFETY: `key` is ours to write.
+    let code = unsafe { libc::pthread_key_create(&mut key, Some(ended)) };
+    (code == 0).then_some(key)
+}
+
+/// Asks for the destructor of `key` when this thread ends, with `value`, not null.
+pub fn tell_exit(key: u32, value: *mut u8) {
+    // SAFETY: the key is ours. The first 32 keys need no memory; a later one may allocate.
+    unsafe { libc::pthread_setspecific(key, value.cast()) };
 }

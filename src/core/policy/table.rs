@@ -15,6 +15,8 @@ use crate::block::{Block, Free, Segments};
 macro_rules! policy_rows {
     ($use:ident) => {
         $use! {
+            Fast fast "fast" Bins<Tree>
+                => "slabs and magazines over segregated-best: the default";
             SegregatedBest segregated_best "segregated-best" Bins<Tree>
                 => "smallest block that fits, lowest address on a tie, found through a bitmap of bins";
             SegregatedFirst segregated_first "segregated-first" Bins<List>
@@ -78,7 +80,7 @@ macro_rules! define {
 
         impl AnyIndex {
             /// The index of the default policy.
-            pub const EMPTY: Self = Self::SegregatedBest(Bins::EMPTY);
+            pub const EMPTY: Self = Self::Fast(Bins::EMPTY);
 
             /// An empty index for `policy`.
             pub const fn new(policy: Policy) -> Self {

@@ -1,0 +1,14 @@
+//! Replays: a trace through an engine on memory of the command's own.
+//!
+//! ```text
+//!   catalogue   the engines by name          player   events into calls, with stops
+//!   field       address space for an arena   score    what a replay is judged by
+//!   film        the heap's picture over time table    scores side by side
+//! ```
+
+pub mod catalogue;
+pub mod field;
+pub mod film;
+pub mod player;
+pub mod score;
+pub mod table;

@@ -1,0 +1,282 @@
+//! One replay: the events of a trace as calls of an engine, with stops for looking.
+//!
+//! ```text
+//!   events ──► call ──► ... ──► stop: the peak ──► ... ──► stop: a sample ──► ... end
+//!              timed                not timed
+//! ```
+//!
+//! - **V1** A slot holds the payload of a block that the engine handed out and did not get back.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use heapmm_core::engine::{Engine, Figures, Held};
+use heapmm_core::heap::{Coalesce, Growth, Shape};
+
+use super::catalogue::Entry;
+use super::field::Field;
+use super::film::{Film, Sample};
+use crate::fail::{Fail, Verdict};
+use crate::show::progress::Progress;
+use crate::trace::survey::Survey;
+use crate::trace::{Event, Kind, Trace};
+
+/// What a change of size does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Realloc {
+    /// The block grows or shrinks where it is, if it can.
+    InPlace,
+    /// A new block, then the old one back.
+    Copy,
+}
+
+/// How much a heap asks of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Asking {
+    /// What is missing, to the byte.
+    Exact,
+    /// An eighth of what it has, as in live use.
+    Geometric,
+}
+
+/// When free neighbours become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Merging {
+    /// When a block is freed.
+    Immediate,
+    /// When a search has failed.
+    Deferred,
+}
+
+/// How a trace is played.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Rules {
+    /// What a change of size does.
+    #[arg(long, value_enum, default_value = "in-place")]
+    pub realloc: Realloc,
+    /// How much a heap asks of the system.
+    #[arg(long, value_enum, default_value = "exact")]
+    pub growth: Asking,
+    /// When free neighbours become one.
+    #[arg(long, value_enum, default_value = "immediate")]
+    pub coalesce: Merging,
+    /// Seconds after which a policy is given up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub patience: u64,
+}
+
+impl Rules {
+    fn shape(&self) -> Shape {
+        let growth = match self.growth {
+            Asking::Exact => Growth::Exact,
+            Asking::Geometric => Growth::Geometric,
+        };
+        let coalesce = match self.coalesce {
+            Merging::Immediate => Coalesce::Immediate,
+            Merging::Deferred => Coalesce::Deferred,
+        };
+        Shape { growth, coalesce, ..Shape::DEFAULT }
+    }
+}
+
+/// What a replay has shown.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The engine's figures when most bytes were live.
+    pub at_peak: Figures,
+    /// Its figures after the last event.
+    pub at_end: Figures,
+    /// Events played.
+    pub played: u64,
+    /// Requests that got nothing.
+    pub refused: u64,
+    /// Time spent in the engine.
+    pub spent: Duration,
+    /// The pictures, if any were asked for.
+    pub film: Option<Film>,
+}
+
+/// Events between two looks at the clock.
+const STRIDE: usize = 1024;
+
+/// A replay under way.
+struct Player {
+    // Before the field: what points into memory goes before the memory.
+    engine: Box<dyn Engine>,
+    field: Field,
+    slots: Vec<Slot>,
+    realloc: Realloc,
+    live: u64,
+    refused: u64,
+}
+
+/// A block of the trace: null where there is none ([V1](self)).
+#[derive(Clone, Copy)]
+struct Slot {
+    payload: *mut u8,
+    len: u64,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { payload: std::ptr::null_mut(), len: 0 };
+}
+
+/// Plays `trace` through the engine of `entry`; with `samples`, takes that many pictures.
+pub fn play(
+    trace: &Trace,
+    survey: &Survey,
+    entry: &Entry,
+    rules: &Rules,
+    samples: Option<u64>,
+    progress: &Progress,
+) -> Verdict<Outcome> {
+    let mut player = Player::new(survey, entry, rules)?;
+    let mut stops = Stops::new(survey, samples);
+    let mut film = samples.map(|_| Film::new(player.field.start()));
+    let mut at_peak = None;
+    let (mut at, mut spent, mut wrong) = (0, Duration::ZERO, None);
+    let patience = Duration::from_secs(rules.patience);
+    trace.each(&mut |events| {
+        let mut rest = events;
+        while !rest.is_empty() {
+            let until = stops.next().map_or(u64::MAX, |stop| stop + 1 - at);
+            let (now, later) = rest.split_at(rest.len().min(STRIDE).min(until as usize));
+            let since = Instant::now();
+            wrong = player.play(now);
+            spent += since.elapsed();
+            at += now.len() as u64;
+            rest = later;
+            progress.add(now.len() as u64);
+            if wrong.is_some() || spent > patience {
+                return false;
+            }
+            if stops.next().is_some_and(|stop| stop < at) {
+                stops.pass();
+                let figures = player.engine.figures();
+                if at == survey.peak_at + 1 {
+                    at_peak = Some(figures);
+                }
+                if let Some(film) = &mut film {
+                    film.take(Sample { event: at, live: player.live, figures }, &*player.engine);
+                }
+            }
+        }
+        true
+    })?;
+    if let Some(what) = wrong {
+        return Err(Fail::new(Fail::OWN, format!("{}: near event {at}: {what}", entry.name)));
+    }
+    let at_end = player.engine.figures();
+    let at_peak = at_peak.unwrap_or(at_end);
+    Ok(Outcome { at_peak, at_end, played: at, refused: player.refused, spent, film })
+}
+
+impl Player {
+    fn new(survey: &Survey, entry: &Entry, rules: &Rules) -> Verdict<Self> {
+        let align = 1u64 << survey.align_log.min(40);
+        // Nothing reused and every block rounded up to a power of two: no engine needs more.
+        let each = 2u64.saturating_mul(align).saturating_add(128);
+        let blocks = (survey.allocs + survey.resizes).saturating_mul(each);
+        let want = survey.total.saturating_mul(2).saturating_add(blocks).saturating_add(64 << 20);
+        let least = survey.peak.saturating_mul(2).saturating_add(1 << 20);
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let field = Field::new(size(want), size(least))?;
+        // SAFETY: the only arena over the field, dropped before it.
+        let engine = entry.build(unsafe { field.arena() }, rules.shape());
+        let slots = vec![Slot::EMPTY; survey.ids as usize];
+        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0 })
+    }
+
+    /// Plays some events; what the engine did wrong, if it did.
+    fn play(&mut self, events: &[Event]) -> Option<String> {
+        events.iter().find_map(|event| {
+            match event.kind {
+                Kind::FreeNull => Ok(()),
+                Kind::Free => self.free(event.id as usize),
+                Kind::Resize => self.resize(event),
+                Kind::Allocate | Kind::Zeroed | Kind::Aligned => self.allocate(event),
+            }
+            .err()
+        })
+    }
+
+    fn allocate(&mut self, event: &Event) -> Result<(), String> {
+        let align = 1 << event.align_log.max(4);
+        match self.engine.allocate(event.len as usize, align) {
+            Some(grant) => {
+                self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
+                self.live += event.len;
+            }
+            None => self.refused += 1,
+        }
+        Ok(())
+    }
+
+    fn free(&mut self, id: usize) -> Result<(), String> {
+        let slot = std::mem::replace(&mut self.slots[id], Slot::EMPTY);
+        if slot.payload.is_null() {
+            // The request for it was refused.
+            return Ok(());
+        }
+        self.live -= slot.len;
+        let held = self.held(slot)?;
+        // SAFETY: located just now.
+        unsafe { self.engine.release(held) };
+        Ok(())
+    }
+
+    fn resize(&mut self, event: &Event) -> Result<(), String> {
+        let slot = self.slots[event.id as usize];
+        if slot.payload.is_null() {
+            return self.allocate(event);
+        }
+        if self.realloc == Realloc::InPlace {
+            let held = self.held(slot)?;
+            // SAFETY: located just now.
+            if unsafe { self.engine.resize(held, event.len as usize) } {
+                self.live = self.live - slot.len + event.len;
+                self.slots[event.id as usize].len = event.len;
+                return Ok(());
+            }
+        }
+        let refused = self.refused;
+        self.allocate(event)?;
+        if self.refused == refused {
+            self.live -= slot.len;
+            let held = self.held(slot)?;
+            // SAFETY: located just now.
+            unsafe { self.engine.release(held) };
+        }
+        Ok(())
+    }
+
+    fn held(&self, slot: Slot) -> Result<Held, String> {
+        let address = slot.payload.addr();
+        self.engine.locate(address).map_err(|fault| format!("a live block is said to be {fault:?}"))
+    }
+}
+
+/// The events after which the replay stops to look, in order.
+struct Stops {
+    events: Vec<u64>,
+    at: usize,
+}
+
+impl Stops {
+    fn new(survey: &Survey, samples: Option<u64>) -> Self {
+        let mut events = vec![survey.peak_at];
+        let count = samples.unwrap_or(0);
+        events.extend((1..=count).map(|n| (survey.events * n / count).saturating_sub(1)));
+        events.sort_unstable();
+        events.dedup();
+        Self { events, at: 0 }
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.events.get(self.at).copied()
+    }
+
+    fn pass(&mut self) {
+        self.at += 1;
+    }
+}

@@ -1,0 +1,126 @@
+//! Scores side by side: the table, what is best in it, and one sentence of advice.
+
+use super::score::{Good, METRICS, Metric, Score};
+use crate::show::number::percent;
+use crate::show::table::{Cell, Format, Table};
+
+/// Gives each whole replay its points against the best of all.
+pub fn award(scores: &mut [Score]) {
+    let whole = || scores.iter().filter(|score| score.is_whole());
+    let memory = whole().map(|score| score.utilisation).fold(0.0, f64::max);
+    let speed = whole().map(|score| score.nanoseconds).fold(f64::INFINITY, f64::min);
+    if memory <= 0.0 || speed <= 0.0 {
+        return;
+    }
+    for score in scores.iter_mut().filter(|score| score.is_whole()) {
+        score.points = Some(60.0 * score.utilisation / memory + 40.0 * speed / score.nanoseconds);
+    }
+}
+
+/// The table; as text only the figures that matter in a comparison.
+pub fn table(scores: &[Score], format: Format) -> Table {
+    let shown = |metric: &&Metric| format != Format::Text || metric.compared;
+    let metrics: Vec<&Metric> = METRICS.iter().filter(shown).collect();
+    let mut columns = vec![("policy", "policy")];
+    columns.extend(metrics.iter().map(|metric| (metric.key, metric.title)));
+    let mut table = Table::new("policies", &columns);
+    for score in scores {
+        let figures = metrics.iter().map(|metric| if score.is_whole() { (metric.of)(score) } else { Cell::None });
+        table.rows.push([Cell::word(&score.policy)].into_iter().chain(figures).collect());
+    }
+    for (at, metric) in metrics.iter().enumerate() {
+        table.bold.extend(best(&table, at + 1, metric.good).into_iter().map(|row| (row, at + 1)));
+    }
+    table
+}
+
+/// The rows that are best in `column`, as far as it is shown; none if all are the same.
+fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
+    let value = |row: &Vec<Cell>| match row[column] {
+        Cell::Count(n) | Cell::Bytes(n) => Some(n as f64),
+        Cell::Share(x) | Cell::Ratio(x) => Some(x),
+        Cell::Word(_) | Cell::None => None,
+    };
+    let values: Vec<Option<f64>> = table.rows.iter().map(value).collect();
+    let known = values.iter().flatten().copied();
+    let best = match good {
+        Good::Low => known.reduce(f64::min),
+        Good::High => known.reduce(f64::max),
+        Good::Neither => None,
+    };
+    let Some(at) = best.and_then(|best| values.iter().position(|value| *value == Some(best))) else {
+        return Vec::new();
+    };
+    let text = table.rows[at][column].text();
+    let rows: Vec<usize> = (0..table.rows.len()).filter(|row| table.rows[*row][column].text() == text).collect();
+    if rows.len() == table.rows.len() { Vec::new() } else { rows }
+}
+
+/// Points of utilisation that speed may cost.
+const SLACK: f64 = 0.01;
+
+/// One sentence: which policy to take, and why.
+pub fn advice(scores: &[Score]) -> String {
+    let whole = || scores.iter().filter(|score| score.is_whole());
+    let Some(tightest) = whole().max_by(|a, b| {
+        a.utilisation.total_cmp(&b.utilisation).then(b.nanoseconds.total_cmp(&a.nanoseconds))
+    }) else {
+        return "No policy played the whole trace; give them more --patience.".to_owned();
+    };
+    let near = whole().filter(|score| score.utilisation >= tightest.utilisation - SLACK);
+    let Some(pick) = near.min_by(|a, b| a.nanoseconds.total_cmp(&b.nanoseconds)) else {
+        return String::new();
+    };
+    let used = percent(pick.utilisation);
+    let times = tightest.nanoseconds / pick.nanoseconds.max(f64::MIN_POSITIVE);
+    if pick.policy == tightest.policy {
+        let others = whole().count() - 1;
+        return match others {
+            0 => format!("{} uses {used} of its memory for this trace.", pick.policy),
+            _ => format!("Take {}: it uses memory best ({used}), and none that comes near is faster.", pick.policy),
+        };
+    }
+    let lost = 100.0 * (tightest.utilisation - pick.utilisation);
+    let close = if lost < 0.05 { "as well as any".to_owned() } else { format!("within {lost:.1} points of the best") };
+    format!(
+        "Take {}: it uses memory {close} ({used}) and is {times:.1} times as fast as {}.",
+        pick.policy, tightest.policy
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn score(policy: &str, utilisation: f64, nanoseconds: f64) -> Score {
+        Score { policy: policy.to_owned(), played: 1.0, utilisation, nanoseconds, ..Score::default() }
+    }
+
+    #[test]
+    fn speed_may_cost_a_point_of_memory_and_no_more() {
+        let near = [score("tight", 0.95, 400.0), score("quick", 0.945, 50.0), score("loose", 0.80, 10.0)];
+        let far = [score("tight", 0.95, 400.0), score("loose", 0.80, 10.0)];
+
+        assert!(advice(&near).starts_with("Take quick: "), "{}", advice(&near));
+        assert!(advice(&near).contains("8.0 times as fast as tight"));
+        assert!(advice(&far).starts_with("Take tight: "));
+    }
+
+    #[test]
+    fn the_best_is_bold_unless_all_are_the_same() {
+        let table = table(&[score("a", 0.95, 10.0), score("b", 0.5, 10.0), score("c", 0.95, 10.0)], Format::Text);
+
+        let utilisation = table.columns.iter().position(|(key, _)| *key == "utilisation");
+        assert_eq!(table.bold.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [0, 2]);
+        assert!(table.bold.iter().all(|(_, column)| Some(*column) == utilisation));
+    }
+
+    #[test]
+    fn a_replay_that_was_given_up_gets_no_points() {
+        let mut scores = [score("a", 0.5, 10.0), Score { played: 0.4, ..score("b", 0.9, 1.0) }];
+
+        award(&mut scores);
+
+        assert_eq!(scores.map(|score| score.points), [Some(100.0), None]);
+    }
+}

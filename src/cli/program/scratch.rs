@@ -1,0 +1,39 @@
+//! A private folder for the time of one run.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// A folder that only this user can enter; it goes away with its value.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new folder below TMPDIR.
+    pub fn new() -> io::Result<Self> {
+        let template = std::env::temp_dir().join("heapmm.XXXXXX");
+        let text = CString::new(template.as_os_str().as_bytes())?.into_raw();
+        // SAFETY: a string of our own, writable, with its zero byte.
+        let made = unsafe { libc::mkdtemp(text) };
+        let failed = io::Error::last_os_error();
+        // SAFETY: `text` came from `into_raw`; mkdtemp keeps its length.
+        let text = unsafe { CString::from_raw(text) };
+        if made.is_null() {
+            return Err(failed);
+        }
+        Ok(Self(PathBuf::from(OsString::from_vec(text.into_bytes()))))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A folder that cannot be removed is left to the system's cleaning.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,55 @@
+//! `heapmm doctor`: says beforehand what will not work.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use crate::fail::{Fail, Verdict};
+use crate::program::inspect::{self, Weight};
+use crate::program::library;
+use crate::show::table::{Cell, Format, Table};
+
+/// Say whether a command can run under the library, and why not; status 23 if it cannot.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The command.
+    #[arg(value_name = "CMD")]
+    command: OsString,
+    /// The shape of the findings.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Doctor {
+    pub fn run(self) -> Verdict {
+        let findings = inspect::command(&self.command)?;
+        let mut table = Table::new(
+            "findings",
+            &[("topic", "topic"), ("verdict", "verdict"), ("words", "what was found")],
+        );
+        for finding in &findings.list {
+            table
+                .rows
+                .push([finding.topic, verdict(finding.weight), &finding.words].map(Cell::word).to_vec());
+        }
+        let (weight, words) = match library::path() {
+            Ok(path) => (Weight::Good, path.display().to_string()),
+            Err(fail) => (Weight::Never, fail.line),
+        };
+        table.rows.push(["library", verdict(weight), &words].map(Cell::word).to_vec());
+        super::print(&table, self.format)?;
+        let can = findings.weight().max(weight) < Weight::Never;
+        if can {
+            eprintln!("next:  heapmm run -- {}", self.command.display());
+        }
+        Ok(if can { 0 } else { Fail::FAILED_CHECK })
+    }
+}
+
+fn verdict(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Good => "works",
+        Weight::Partly => "in part",
+        Weight::Never => "cannot work",
+    }
+}

@@ -1,0 +1,49 @@
+//! The verbs: one row each.
+
+mod doctor;
+mod options;
+mod policies;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+use crate::fail::{Fail, Verdict};
+use crate::show::colour::Ink;
+use crate::show::table::{Format, Table};
+
+/// The malloc that explains itself: runs programs under it, replays traces, compares policies.
+#[derive(Debug, Parser)]
+#[command(name = "heapmm", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Status: 0; the child's own, or 128 + signal; 1 file or output; 2 usage; \
+    23 a check failed; 125, 126, 127 as env(1).")]
+pub struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Run),
+    Doctor(doctor::Doctor),
+    Options(options::Options),
+    Policies(policies::Policies),
+}
+
+impl Command {
+    /// Does what the command line says; the status of the process.
+    pub fn run(self) -> Verdict {
+        match self.verb {
+            Verb::Run(verb) => verb.run(),
+            Verb::Doctor(verb) => verb.run(),
+            Verb::Options(verb) => verb.run(),
+            Verb::Policies(verb) => verb.run(),
+        }
+    }
+}
+
+/// Prints `table` on stdout.
+fn print(table: &Table, format: Format) -> Verdict<()> {
+    let stdout = std::io::stdout();
+    let ink = Ink::of(&stdout);
+    table.print(&mut stdout.lock(), format, ink).map_err(|error| Fail::output(&error))
+}

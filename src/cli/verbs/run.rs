@@ -1,0 +1,182 @@
+//! `heapmm run`: a command under the library, and one summary for its whole process tree.
+//!
+//! ```text
+//!   library ─► LD_PRELOAD, HEAPMM_STATS, HEAPMM_OUT=scratch/%p.%n ─► child ─► reports ─► summary
+//! ```
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use heapmm_core::policy::POLICIES;
+
+use crate::fail::{Fail, Verdict, plain};
+use crate::program::report::{Report, Reports};
+use crate::program::scratch::Scratch;
+use crate::program::{child, find, inspect, library};
+use crate::show::file::Draft;
+use crate::show::number::{bytes, count, percent, share, some};
+
+/// Run a command under the library and sum up what its processes did with memory.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Where blocks are placed; `heapmm policies` lists the names.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(POLICIES.iter().map(|row| row.name)))]
+    #[arg(hide_possible_values = true)]
+    policy: Option<String>,
+    /// Keep the reports of all processes, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    stats_out: Option<PathBuf>,
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// How one run went.
+struct Ending {
+    pid: u32,
+    status: ExitStatus,
+    lasted: Duration,
+}
+
+impl Run {
+    pub fn run(self) -> Verdict {
+        let library = library::path()?;
+        find::program(&self.command[0])?;
+        let warning = warn_beforehand(&self.command[0]);
+        let scratch = Scratch::new().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]);
+        command.env("LD_PRELOAD", library::preload(&library)?);
+        command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
+        command.env("HEAPMM_OUT", scratch.path().join("%p.%n"));
+        if let Some(policy) = &self.policy {
+            command.env("HEAPMM_POLICY", policy);
+        }
+        let since = Instant::now();
+        let (pid, status) = child::run(&mut command)?;
+        let ending = Ending { pid, status, lasted: since.elapsed() };
+        let reports = Reports::read(scratch.path());
+        if let Some(file) = &self.stats_out {
+            let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
+            Draft::write(file, lines.as_bytes())?;
+        }
+        eprint!("{}", self.summary(&ending, &reports, warning));
+        Ok(child::code(status))
+    }
+
+    /// At most fifteen lines, the last one a command to type.
+    fn summary(&self, ending: &Ending, reports: &Reports, warned: bool) -> String {
+        let name = self.command[0].display();
+        let mut lines = vec![format!(
+            "heapmm  {name}  pid {}  {}  {:.2} s{}",
+            ending.pid,
+            child::words(ending.status),
+            ending.lasted.as_secs_f64(),
+            reports.largest().map(|report| format!("  policy {}", report.policy)).unwrap_or_default(),
+        )];
+        match reports.largest() {
+            Some(largest) => lines.extend(figures(reports, largest)),
+            None if warned => {}
+            None => {
+                lines.push("  no process left a report: killed, or it never loaded the library".to_owned())
+            }
+        }
+        if reports.broken > 0 {
+            lines.push(format!("  {} cut off", some(reports.broken as u64, "report")));
+        }
+        let typed = quoted(&self.command);
+        lines.push(match reports.largest() {
+            Some(_) => format!("next:  heapmm record -o {}.hmt -- {typed}", stem(&self.command[0])),
+            None => format!("next:  heapmm doctor {}", quoted(&self.command[..1])),
+        });
+        lines.join("\n") + "\n"
+    }
+}
+
+/// Says on stderr why the preload cannot work, if it cannot; whether it did.
+fn warn_beforehand(name: &OsString) -> bool {
+    let Ok(findings) = inspect::command(name) else { return false };
+    let Some(obstacle) = findings.obstacle() else { return false };
+    eprintln!("heapmm: {}: {obstacle}; it runs without heapmm", findings.program.display());
+    true
+}
+
+fn figures(reports: &Reports, largest: &Report) -> Vec<String> {
+    let [live, free, footprint] = [
+        reports.sum(|report| report.live),
+        reports.sum(|report| report.free),
+        reports.sum(|report| report.footprint),
+    ];
+    let mut lines = Vec::new();
+    let many = reports.all.len() > 1;
+    let whose = if many { format!(" in {} (pid {})", largest.command, largest.pid) } else { String::new() };
+    if many {
+        lines.push(format!("  processes  {}: {}", count(reports.all.len() as u64), names(reports)));
+    }
+    lines.push(format!("  peak       {}{whose}", bytes(largest.peak_footprint)));
+    lines.push(format!("  at end     {} live in {}", bytes(live), some(reports.sum(|r| r.blocks), "block")));
+    lines.push(format!(
+        "  free       {}, the largest piece {}",
+        bytes(free),
+        bytes(reports.all.iter().map(|report| report.largest_free).max().unwrap_or(0))
+    ));
+    lines.push(format!(
+        "  waste      {} of {} is not live",
+        percent(1.0 - share(live, footprint)),
+        bytes(footprint)
+    ));
+    lines.push(format!(
+        "  traffic    {}, {}",
+        some(reports.sum(|report| report.allocs), "allocation"),
+        some(reports.sum(|report| report.frees), "free")
+    ));
+    let calls = reports.syscalls().into_iter().map(|(name, times)| format!("{name} {}", count(times)));
+    let calls = calls.collect::<Vec<_>>().join(", ");
+    lines.push(format!("  system     {}", if calls.is_empty() { "no calls" } else { &calls }));
+    lines
+}
+
+/// The commands of the tree, each once, the most frequent first, as far as a line holds them.
+fn names(reports: &Reports) -> String {
+    const MOST: usize = 6;
+    let mut counts: Vec<(&str, u64)> = Vec::new();
+    for report in &reports.all {
+        match counts.iter_mut().find(|(name, _)| *name == report.command) {
+            Some((_, times)) => *times += 1,
+            None => counts.push((&report.command, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    let shown = counts.iter().take(MOST).map(|(name, times)| match times {
+        1 => (*name).to_owned(),
+        times => format!("{name} x{times}"),
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if counts.len() > MOST {
+        text += ", ...";
+    }
+    text
+}
+
+/// The words as a shell reads them.
+fn quoted(words: &[OsString]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
+    let quote = |word: &OsString| {
+        let text = word.to_string_lossy();
+        if !word.is_empty() && word.as_bytes().iter().all(plain) {
+            return text.into_owned();
+        }
+        format!("'{}'", text.replace('\'', r"'\''"))
+    };
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+fn stem(name: &OsString) -> String {
+    let stem = std::path::Path::new(name).file_stem().unwrap_or_default();
+    quoted(&[stem.to_owned()])
+}

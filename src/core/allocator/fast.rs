@@ -1,0 +1,155 @@
+//! The two journeys that every program makes all day.
+//!
+//! ```text
+//!   allocate: length ─► bin ─► pop ─► clear the mark
+//!   release:  room ─► start of an object? ─► marked already? ─► bin ─► push, set the mark
+//! ```
+//!
+//! Nothing here locks, calls or waits. Every exit to the slow side is a call of a cold function.
+//! `scripts/fast-paths.sh` counts the instructions.
+
+use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+
+use super::Allocator;
+use crate::block::tag::{self, Tag};
+use crate::block::{ALIGN, Block, WORD};
+use crate::cache::thread::place_of;
+use crate::cache::{Bin, Thread};
+use crate::slab::class::{self, LARGEST, LARGEST_SLAB};
+use crate::slab::mark;
+use crate::slab::rooms::Room;
+
+impl Allocator {
+    /// `len` bytes, or null with ENOMEM.
+    #[inline(always)]
+    pub fn allocate(&self, len: usize) -> *mut u8 {
+        if len > LARGEST_SLAB {
+            return self.allocate_medium(len);
+        }
+        let thread = Thread::current();
+        self.allocate_from(thread, thread.bin_for(len), len)
+    }
+
+    /// `len` bytes, more than a slab has.
+    #[inline(never)]
+    fn allocate_medium(&self, len: usize) -> *mut u8 {
+        if len > LARGEST {
+            return self.allocate_large(len);
+        }
+        let thread = Thread::current();
+        self.allocate_from(thread, bin_of(thread, class::class_of(len)), len)
+    }
+
+    #[inline(always)]
+    fn allocate_from(&self, thread: &Thread, bin: &Bin, len: usize) -> *mut u8 {
+        if thread.busy.get() {
+            return self.allocate_interrupted(thread, len);
+        }
+        thread.busy.set(true);
+        compiler_fence(Ordering::SeqCst);
+        let Some(object) = bin.pop() else {
+            return self.allocate_miss(thread, len);
+        };
+        // SAFETY: an object of a bin is free.
+        unsafe { mark::clear(object) };
+        compiler_fence(Ordering::SeqCst);
+        thread.busy.set(false);
+        object
+    }
+
+    /// Takes back the block at `payload`; null is nothing.
+    #[inline(always)]
+    pub fn release(&self, payload: *mut u8) {
+        match self.rooms.look(payload.addr()) {
+            Some(room) if room.may_start(payload.addr()) => self.keep(payload, room.bin_place()),
+            _ => self.release_block(payload),
+        }
+    }
+
+    /// A tagged block rests in a bin too, if its header is sound and its size is a class's.
+    #[inline(never)]
+    fn release_block(&self, payload: *mut u8) {
+        let room = self.rooms.at(payload.addr());
+        match self.tagged_len(room, payload).and_then(class::class_within) {
+            Some(class) => self.keep(payload, place_of(class)),
+            None if payload.is_null() => {}
+            None => self.release_slow(payload),
+        }
+    }
+
+    /// Puts a free object into the bin at `place`.
+    #[inline(always)]
+    fn keep(&self, object: *mut u8, place: usize) {
+        // SAFETY: the room says that the object is ours and has sixteen bytes.
+        if unsafe { mark::is_set(object) } {
+            return self.release_slow(object);
+        }
+        let thread = Thread::current();
+        if thread.busy.get() {
+            return self.release_interrupted(object, place, thread);
+        }
+        thread.busy.set(true);
+        compiler_fence(Ordering::SeqCst);
+        if !thread.bin_at(place).push(object) {
+            return self.release_overflow(object, place, thread);
+        }
+        // SAFETY: as above; the program has given it up.
+        unsafe { mark::set(object) };
+        compiler_fence(Ordering::SeqCst);
+        thread.busy.set(false);
+    }
+
+    /// Payload bytes of the used tagged block at `payload`, read without the lock; `None` if there
+    /// is no such block or its neighbourhood is not sound.
+    #[inline(always)]
+    pub(super) fn tagged_len(&self, room: Room, payload: *mut u8) -> Option<usize> {
+        let address = payload.addr();
+        if room != Room::TAGGED || !address.is_multiple_of(ALIGN) || !self.rooms.may_read(address) {
+            return None;
+        }
+        let block = Block::of_payload(payload);
+        let tag = read_tag(block)?;
+        if !tag.is_used() || tag.has(tag::OWN) {
+            return None;
+        }
+        let next = block.offset(tag.size());
+        if !self.rooms.may_read(next.addr()) {
+            return None;
+        }
+        read_tag(next).filter(|after| after.has(tag::PREV_USED)).map(|_| tag.size() - WORD)
+    }
+
+    /// Whether a realloc to `len` can leave the block where it is; `None` if the heap must say.
+    #[inline]
+    pub(super) fn stays(&self, payload: *mut u8, len: usize) -> Option<bool> {
+        let room = self.rooms.at(payload.addr());
+        let Some(class) = room.class() else {
+            let has = self.tagged_len(room, payload)?;
+            // SAFETY: a live tagged block has sixteen bytes.
+            let sound = len <= has && len >= has / 8 * 7 && !unsafe { mark::is_set(payload) };
+            return sound.then_some(true);
+        };
+        // SAFETY: the room says that sixteen bytes are readable.
+        if !room.may_start(payload.addr()) || unsafe { mark::is_set(payload) } {
+            return None;
+        }
+        let has = class::len_of(class);
+        Some(len <= has && len >= has / 2)
+    }
+}
+
+/// The bin of `class`.
+#[inline(always)]
+pub(super) fn bin_of(thread: &Thread, class: usize) -> &Bin {
+    debug_assert!(class < class::CLASSES);
+    // SAFETY: classes come from the tables, which hold no other numbers.
+    unsafe { thread.bins.get_unchecked(class) }
+}
+
+/// The tag of `block`; the word may change under us in its bits, but is always one of the heap's.
+#[inline(always)]
+fn read_tag(block: Block) -> Option<Tag> {
+    // SAFETY: the callers have checked that the word lies in the heap.
+    let word = unsafe { AtomicU64::from_ptr(block.header().cast()) }.load(Ordering::Relaxed);
+    Tag::open(word, block.addr())
+}

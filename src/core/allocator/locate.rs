@@ -1,0 +1,77 @@
+//! A pointer, looked up with the lock held: what it is, or why it is nothing.
+//!
+//! - **A5** The mark of a free object is believed only if the object is found where free objects
+//!   are: the program may have written the same word by itself.
+
+use super::{Allocator, State};
+use crate::block::Block;
+use crate::engine::Held;
+use crate::heap::Fault;
+use crate::slab::class;
+use crate::slab::mark;
+use crate::slab::rooms::GRANULE;
+use crate::slab::spans::capacity;
+
+impl Allocator {
+    /// The block or object at `payload`, if it is in the hands of the program.
+    pub(super) fn locate(&self, state: &State, payload: *mut u8) -> Result<Held, Fault> {
+        let room = self.rooms.at(payload.addr());
+        let Some(class) = room.class() else {
+            let block = state.locate(payload)?;
+            // SAFETY: located just now.
+            let len = unsafe { block.len() };
+            return match class::class_within(len) {
+                Some(class) if self.rests(state, class, payload) => Err(Fault::Freed),
+                _ => Ok(Held { payload, len }),
+            };
+        };
+        let (len, offset) = (class::len_of(class), payload.addr() % GRANULE);
+        if offset / len >= capacity(len) {
+            return Err(Fault::Own);
+        }
+        if offset % len != 0 {
+            return Err(Fault::Interior(payload.addr() - offset % len));
+        }
+        if !state.spans().is_carved(&self.rooms, payload) {
+            return Err(Fault::Freed);
+        }
+        if self.rests(state, class, payload) { Err(Fault::Freed) } else { Ok(Held { payload, len }) }
+    }
+
+    /// Takes back what [`Allocator::locate`] finds.
+    pub(super) fn release_checked(&self, state: &mut State, payload: *mut u8) -> Result<(), Fault> {
+        self.locate(state, payload)?;
+        state.release(&self.rooms, payload);
+        Ok(())
+    }
+
+    /// Whether `object` carries the mark and is found among the free ones ([A5](self)).
+    fn rests(&self, state: &State, class: usize, object: *mut u8) -> bool {
+        // SAFETY: every block and object has sixteen readable bytes.
+        let marked = unsafe { mark::is_set(object) };
+        marked
+            && (state.threads().iter().any(|thread| thread.bins[class].holds(object))
+                || self.depot.holds(class, object)
+                || state.spans().is_free(&self.rooms, object))
+    }
+
+    /// Bytes that the program may use at `payload`; 0 for a pointer that is not ours.
+    pub fn usable(&self, payload: *mut u8) -> usize {
+        let room = self.rooms.at(payload.addr());
+        if let Some(class) = room.class() {
+            return class::len_of(class);
+        }
+        if let Some(len) = self.tagged_len(room, payload) {
+            return len;
+        }
+        let Some(state) = self.enter() else { return self.usable_unlocked(payload) };
+        self.locate(&state, payload).map_or(0, |held| held.len)
+    }
+
+    /// The same for a signal handler that interrupted the holder of the lock: the program passes
+    /// a live block, so its header can be read.
+    pub(super) fn usable_unlocked(&self, payload: *mut u8) -> usize {
+        // SAFETY: a live block outside of slabs has a header.
+        unsafe { Block::of_payload(payload).try_tag() }.map_or(0, |tag| tag.size() - crate::block::WORD)
+    }
+}

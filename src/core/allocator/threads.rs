@@ -1,0 +1,185 @@
+//! Threads come and go.
+//!
+//! ```text
+//!   first use ─► a retired or orphaned structure, or a new one ─► list of all
+//!   end       ─► bins emptied into their rooms ─► list of the retired
+//!   fork      ─► in the child all but one are orphans
+//! ```
+//!
+//! - **A4** A structure is in exactly one list. Structures are never freed: a program has as many
+//!   as it ever had threads at a time.
+
+use super::{Allocator, State};
+use crate::block::tag::OWN;
+use crate::cache::Thread;
+use crate::heap::Request;
+use crate::os::thread;
+use crate::slab::class;
+use crate::slab::rooms::Rooms;
+
+/// All structures of threads.
+#[derive(Debug)]
+pub struct Threads {
+    live: *const Thread,
+    retired: *const Thread,
+    /// Of threads that a fork left behind: their bins may hold objects.
+    orphans: *const Thread,
+    /// The key whose destructor ends a thread's structure, once there is one.
+    exit_key: Option<u32>,
+}
+
+// SAFETY: the lists are used by the holder of the lock.
+unsafe impl Send for Threads {}
+
+impl Threads {
+    /// No thread.
+    pub const EMPTY: Self = Self {
+        live: core::ptr::null(),
+        retired: core::ptr::null(),
+        orphans: core::ptr::null(),
+        exit_key: None,
+    };
+
+    /// All live threads.
+    pub fn iter(&self) -> impl Iterator<Item = &Thread> {
+        list(self.live).chain(list(self.orphans))
+    }
+
+    /// Bytes of objects that rest in bins; other threads may be moving some just now.
+    pub fn cached_bytes(&self) -> usize {
+        let bytes_of = |t: &Thread| {
+            let bins = t.bins.iter().enumerate();
+            bins.map(|(class, bin)| (bin.count() + bin.spare_count()) * class::len_of(class)).sum::<usize>()
+        };
+        self.iter().map(bytes_of).sum()
+    }
+
+    fn link(&mut self, thread: &Thread) {
+        thread.before.set(core::ptr::null_mut());
+        thread.next.set(self.live.cast_mut());
+        if let Some(first) = list(self.live).next() {
+            first.before.set(core::ptr::from_ref(thread).cast_mut());
+        }
+        self.live = thread;
+    }
+
+    fn unlink(&mut self, thread: &Thread) {
+        match one(thread.before.get()) {
+            Some(before) => before.next.set(thread.next.get()),
+            None => self.live = thread.next.get(),
+        }
+        if let Some(after) = one(thread.next.get()) {
+            after.before.set(thread.before.get());
+        }
+    }
+
+    fn orphan_others(&mut self) {
+        let me = Thread::current();
+        if me.is_own.get() {
+            self.unlink(me);
+        }
+        let Some(first) = one(self.live) else { return self.keep_only(me) };
+        let mut last = first;
+        while let Some(next) = one(last.next.get()) {
+            last = next;
+        }
+        last.next.set(self.orphans.cast_mut());
+        self.orphans = first;
+        self.keep_only(me);
+    }
+
+    fn keep_only(&mut self, me: &Thread) {
+        self.live = core::ptr::null();
+        if me.is_own.get() {
+            self.link(me);
+        }
+    }
+}
+
+fn one<'a>(thread: *const Thread) -> Option<&'a Thread> {
+    // SAFETY: [A4]: structures live for ever.
+    unsafe { thread.as_ref() }
+}
+
+fn list<'a>(head: *const Thread) -> impl Iterator<Item = &'a Thread> {
+    core::iter::successors(one(head), |thread| one(thread.next.get()))
+}
+
+impl State {
+    /// In the child of a fork: all other threads are gone.
+    pub(super) fn orphan_others(&mut self) {
+        self.threads_mut().orphan_others();
+    }
+
+    fn adopt(&mut self, rooms: &Rooms) -> Option<&'static Thread> {
+        let threads = self.threads_mut();
+        if let Some(retired) = one(threads.retired) {
+            threads.retired = retired.next.get();
+            return Some(retired);
+        }
+        if let Some(orphan) = one(threads.orphans) {
+            threads.orphans = orphan.next.get();
+            if !orphan.busy.get() {
+                return Some(orphan);
+            }
+            // The fork came while its owner moved objects: what it holds is not known to be whole.
+            // SAFETY: [X1]: its thread is gone.
+            return Some(unsafe { Thread::build(core::ptr::from_ref(orphan).cast_mut().cast()) });
+        }
+        let request = Request { len: size_of::<Thread>(), align: align_of::<Thread>(), bits: OWN };
+        let block = self.place_own(rooms, request)?;
+        // SAFETY: the block is new.
+        Some(unsafe { Thread::build(block) })
+    }
+}
+
+impl Allocator {
+    /// Gives this thread a structure of its own; `None` where it shall have none.
+    pub(super) fn attach(&self) -> Option<&'static Thread> {
+        if thread::word() == thread::last() {
+            return None;
+        }
+        let (adopted, key) = {
+            let mut state = self.enter()?;
+            if !state.is_caching() {
+                return None;
+            }
+            let adopted = state.adopt(&self.rooms)?;
+            state.threads_mut().link(adopted);
+            (adopted, state.threads_mut().exit_key)
+        };
+        thread::set_word(core::ptr::from_ref(adopted).cast_mut().cast());
+        if let Some(key) = key {
+            thread::tell_exit(key, thread::word());
+        }
+        Some(adopted)
+    }
+
+    /// Asks to be told when threads end: once, by the constructor. Until then only the first
+    /// thread runs.
+    pub fn watch_threads(&self, ended: unsafe extern "C" fn(*mut core::ffi::c_void)) {
+        let Some(key) = thread::exit_key(ended) else { return };
+        if let Some(mut state) = self.enter() {
+            state.threads_mut().exit_key = Some(key);
+        }
+        if Thread::current().is_own.get() {
+            thread::tell_exit(key, thread::word());
+        }
+    }
+
+    /// This thread ends: what it keeps goes back. Calls that come after are served without a cache.
+    pub fn detach(&self) {
+        let thread = Thread::current();
+        if !thread.is_own.get() {
+            return;
+        }
+        thread.while_busy(|| self.empty_bins(thread));
+        thread::set_word(thread::last());
+        if let Some(mut state) = self.enter() {
+            let threads = state.threads_mut();
+            threads.unlink(thread);
+            thread.next.set(threads.retired.cast_mut());
+            threads.retired = thread;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A magazine: an array of pointers to free objects of one class.
+//!
+//! ```text
+//!   ├ next ┼ count, cap ┼ slot 0 ┼ slot 1 ┼ ... ┼ slot cap - 1 ┤     a used block, marked OWN
+//! ```
+//!
+//! - **U1** `count` is true while the magazine is not loaded in a bin.
+
+use core::ptr;
+
+use crate::slab::class;
+
+/// Bytes that a full magazine of small objects may hold, and the bounds of its slots.
+const BUDGET: usize = 16 << 10;
+const MOST_SLOTS: usize = 128;
+const LEAST_SLOTS: usize = 4;
+
+/// The slots of a class's magazines at their largest.
+#[inline]
+pub const fn most_slots(len: usize) -> usize {
+    let slots = BUDGET / len;
+    if slots > MOST_SLOTS {
+        MOST_SLOTS
+    } else if slots < LEAST_SLOTS {
+        LEAST_SLOTS
+    } else {
+        slots
+    }
+}
+
+/// The head of a magazine; the slots follow.
+#[repr(C)]
+pub struct Magazine {
+    /// The magazine behind it in a stack.
+    pub next: *mut Magazine,
+    /// Objects in it ([U1](self)).
+    pub count: u32,
+    /// Slots.
+    pub cap: u32,
+}
+
+impl Magazine {
+    /// Bytes of a magazine with `cap` slots.
+    pub const fn bytes(cap: usize) -> usize {
+        size_of::<Self>() + cap * size_of::<*mut u8>()
+    }
+
+    /// Makes an empty magazine of the memory at `at`.
+    ///
+    /// # Safety
+    ///
+    /// `at` has [`Magazine::bytes`] of `cap` bytes that are nobody else's.
+    pub unsafe fn build(at: *mut u8, cap: usize) -> *mut Self {
+        let this: *mut Self = at.cast();
+        // SAFETY: the caller's promise.
+        unsafe { this.write(Self { next: ptr::null_mut(), count: 0, cap: cap as u32 }) };
+        this
+    }
+
+    /// The first slot of the magazine at `this`.
+    pub const fn slots(this: *mut Self) -> *mut *mut u8 {
+        this.wrapping_add(1).cast()
+    }
+
+    /// The magazine whose first slot is `low`.
+    pub const fn of_slots(low: *mut *mut u8) -> *mut Self {
+        low.cast::<Self>().wrapping_sub(1)
+    }
+
+    /// Whether a magazine of `cap` slots is as large as those of `class` get.
+    pub fn is_grown(cap: usize, class: usize) -> bool {
+        cap >= most_slots(class::len_of(class))
+    }
+}
+
+/// A stack of magazines.
+#[derive(Debug)]
+pub struct Stack {
+    head: *mut Magazine,
+    /// Magazines in it.
+    pub count: usize,
+}
+
+impl Stack {
+    /// No magazine.
+    pub const EMPTY: Self = Self { head: ptr::null_mut(), count: 0 };
+
+    /// Puts a magazine on top.
+    pub fn push(&mut self, magazine: *mut Magazine) {
+        // SAFETY: the stack owns what is pushed.
+        unsafe { (*magazine).next = self.head };
+        self.head = magazine;
+        self.count += 1;
+    }
+
+    /// Takes the magazine from the top.
+    pub fn pop(&mut self) -> Option<*mut Magazine> {
+        let top = self.head;
+        if top.is_null() {
+            return None;
+        }
+        // SAFETY: the stack owns it.
+        self.head = unsafe { (*top).next };
+        self.count -= 1;
+        Some(top)
+    }
+
+    /// The magazines, from the top.
+    pub fn iter(&self) -> impl Iterator<Item = *mut Magazine> + '_ {
+        let mut at = self.head;
+        core::iter::from_fn(move || {
+            let this = at;
+            if this.is_null() {
+                return None;
+            }
+            // SAFETY: the stack owns it.
+            at = unsafe { (*this).next };
+            Some(this)
+        })
+    }
+}

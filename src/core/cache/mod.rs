@@ -1,0 +1,25 @@
+//! Floor 4: this thread's objects. No locks, no atomics.
+//!
+//! ```text
+//!   Thread ── bin[class] ─► top ─┐   loaded magazine   ├ object ┼ object ┼ ▲ ┼ ─ ┼ ─ ┤
+//!                     low, high ─┘                     low               top        high
+//!                     spare ─► another magazine, full or empty
+//!   depot[class] ── full magazines, empty magazines: exchanged whole under one short lock
+//! ```
+//!
+//! An array of pointers, not a list through the objects (Bonwick and Adams 2001): push and pop
+//! move `top`; the object itself is touched for its mark only.
+//!
+//! - **X1** A `Thread` is used by its own thread only, or by the holder of the allocator's lock
+//!   once that thread is gone.
+//! - **X2** `low <= top <= high`; the slots below `top` hold free objects of the bin's class.
+//! - **X3** `busy` is set while a bin is between two states. A signal handler that finds it set
+//!   touches no bin.
+
+pub mod depot;
+pub mod magazine;
+pub mod thread;
+
+pub use depot::Depot;
+pub use magazine::Magazine;
+pub use thread::{Bin, Thread};

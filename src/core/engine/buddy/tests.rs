@@ -1,0 +1,143 @@
+//! What the buddy systems do beyond what every engine does.
+
+use super::*;
+use crate::heap::draw::arena;
+use crate::os::fake::{Arena, Dice};
+
+fn buddy<S: System, const UNIT: usize>(cap: usize) -> Buddy<Arena, S, UNIT> {
+    Buddy::new(arena(cap), Growth::Geometric)
+}
+
+fn allocate<S: System, const UNIT: usize>(
+    buddy: &mut Buddy<Arena, S, UNIT>,
+    len: usize,
+    align: usize,
+) -> Held {
+    let grant = buddy.allocate(len, align).unwrap();
+    buddy.locate(grant.payload.addr()).unwrap()
+}
+
+fn free<S: System, const UNIT: usize>(buddy: &mut Buddy<Arena, S, UNIT>, held: Held) {
+    assert_eq!(buddy.locate(held.payload.addr()), Ok(held));
+    // SAFETY: located just now.
+    unsafe { buddy.release(held) };
+}
+
+#[test]
+fn thirty_six_kib_occupy_64_or_55_or_48() {
+    let len = 36 << 10;
+
+    let binary = allocate(&mut buddy::<Binary, 1024>(1 << 20), len, 16).len;
+    let fibonacci = allocate(&mut buddy::<Fibonacci, 1024>(1 << 20), len, 16).len;
+    let weighted = allocate(&mut buddy::<Weighted, 1024>(1 << 20), len, 16).len;
+    let tertiary = allocate(&mut buddy::<Tertiary, 1024>(1 << 20), len, 16).len;
+
+    assert_eq!([binary, fibonacci, weighted, tertiary].map(|len| len >> 10), [64, 55, 48, 48]);
+}
+
+fn splits_are_merges_once_all_is_freed<S: System>() {
+    let mut buddy = buddy::<S, 32>(8 << 20);
+    let mut dice = Dice::new(5);
+    let mut held = std::vec::Vec::new();
+
+    for _ in 0..4000 {
+        if dice.below(5) < 3 {
+            held.push(allocate(&mut buddy, 1 + dice.below(2000), 16 << dice.below(8)));
+        } else if !held.is_empty() {
+            free(&mut buddy, held.swap_remove(dice.below(held.len())));
+        }
+    }
+    held.drain(..).for_each(|held| free(&mut buddy, held));
+
+    let figures = buddy.figures();
+    assert!(figures.splits > 1000);
+    assert_eq!(figures.splits, figures.coalesces);
+    let roots: usize =
+        buddy.runs.sites().iter().map(|site| Plot::<32>::of(site.run).roots(S::LAW).count()).sum();
+    assert_eq!(figures.free_blocks, roots, "[F1]");
+}
+
+#[test]
+fn in_each_system_splits_are_merges_once_all_is_freed() {
+    splits_are_merges_once_all_is_freed::<Binary>();
+    splits_are_merges_once_all_is_freed::<Fibonacci>();
+    splits_are_merges_once_all_is_freed::<Weighted>();
+    splits_are_merges_once_all_is_freed::<Tertiary>();
+}
+
+#[test]
+fn a_block_splits_into_three_and_merges_when_the_third_is_free() {
+    let mut buddy = buddy::<Tertiary, 32>(1 << 20);
+    let base = allocate(&mut buddy, 8 * 32, 16);
+    let start = base.payload.addr();
+    free(&mut buddy, base);
+
+    let [four, three, one] = [4, 3, 1].map(|units| allocate(&mut buddy, units * 32, 16));
+    let merged = buddy.figures().coalesces;
+    free(&mut buddy, three);
+    free(&mut buddy, four);
+    assert_eq!(buddy.figures().coalesces, merged);
+    free(&mut buddy, one);
+
+    assert_eq!([four, three, one].map(|part| part.payload.addr() - start), [0, 4 * 32, 7 * 32]);
+    assert!(buddy.figures().coalesces > merged);
+}
+
+#[test]
+fn a_payload_far_inside_its_block_finds_its_way_back() {
+    let mut buddy = buddy::<Fibonacci, 32>(32 << 20);
+    let _first = allocate(&mut buddy, 32, 16);
+
+    let far = allocate(&mut buddy, 100, 4 << 20);
+    let inside = buddy.locate(far.payload.addr() + 32);
+    let block = Buddy::<Arena, Fibonacci, 32>::block_of(plot_of(&buddy.runs, far.payload).unwrap().0, {
+        plot_of::<32>(&buddy.runs, far.payload).unwrap().1
+    });
+
+    assert_eq!(far.payload.addr() % (4 << 20), 0);
+    assert!(block.1 > 8192, "the lead needs two marks: {block:?}");
+    assert_eq!(inside, Err(Fault::Interior(far.payload.addr())));
+    free(&mut buddy, far);
+    assert_eq!(buddy.locate(far.payload.addr()), Err(Fault::Freed));
+}
+
+#[test]
+fn a_block_grows_into_its_free_buddies_and_shrinks_back() {
+    let mut buddy = buddy::<Weighted, 32>(1 << 20);
+    let held = allocate(&mut buddy, 64, 16);
+
+    // SAFETY: located just now.
+    let grown = unsafe { buddy.resize(held, 1500) };
+    let large = buddy.locate(held.payload.addr()).unwrap();
+    // SAFETY: as above.
+    let shrunk = unsafe { buddy.resize(large, 40) };
+    let small = buddy.locate(held.payload.addr()).unwrap();
+
+    assert!(grown && shrunk);
+    assert_eq!((large.len, small.len), (1536, 64));
+    assert_eq!(buddy.figures().live, 64);
+}
+
+#[test]
+fn fresh_memory_is_known_to_be_zero() {
+    let mut buddy = buddy::<Binary, 32>(4 << 20);
+    let first = buddy.allocate(1 << 20, 16).unwrap();
+    // SAFETY: allocated just now.
+    unsafe { first.payload.write_bytes(7, 1 << 20) };
+
+    let held = buddy.locate(first.payload.addr()).unwrap();
+    free(&mut buddy, held);
+    let dirty = buddy.allocate(1 << 20, 16).unwrap();
+    let held = buddy.locate(dirty.payload.addr()).unwrap();
+    free(&mut buddy, held);
+    let small = allocate(&mut buddy, 100, 16);
+    assert!(buddy.trim(0), "the large parts are purged");
+    assert!(!buddy.trim(0));
+    let purged = buddy.allocate(1 << 19, 16).unwrap();
+
+    assert_eq!((first.dirty, dirty.dirty, purged.dirty), (LINKS, 1 << 20, LINKS));
+    // SAFETY: allocated just now.
+    let bytes = unsafe { core::slice::from_raw_parts(purged.payload, 1 << 19) };
+    assert!(bytes[LINKS..].iter().all(|byte| *byte == 0));
+    free(&mut buddy, small);
+}

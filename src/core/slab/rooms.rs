@@ -1,0 +1,242 @@
+//! From an address to what lives there: the only thing that free asks.
+//!
+//! ```text
+//!   base (64 KiB)      one word for each granule of 64 KiB
+//!   ├─────────┬─────────┬─────────┬─────────┬── ...
+//!   │ TAGGED  │ TAGGED  │ slab 3  │ FOREIGN │
+//!
+//!   word of a slab:  │ place of its class's bin │ magic: tells starts of objects from insides │
+//! ```
+//!
+//! Readers take no lock: the owner of an object knows that its room does not change while he
+//! has it.
+//!
+//! - **V1** The word of a granule is the room of its slab, or TAGGED where blocks of the heap may
+//!   begin, or FOREIGN.
+//! - **V2** A table that was replaced stays readable for ever: a reader may still hold it.
+
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+/// Bytes of a granule, and of a slab with the header of the block behind it.
+pub const GRANULE: usize = 1 << GRANULE_SHIFT;
+/// Its logarithm.
+pub const GRANULE_SHIFT: u32 = 16;
+
+/// Bytes of a thread's bin: the map knows where the bin of a slab's class stands.
+pub const BIN: usize = 32;
+
+/// What lives in a granule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room(u64);
+
+impl Room {
+    /// Nothing of ours, or nothing that may be asked without the lock.
+    pub const FOREIGN: Self = Self(0);
+    /// Blocks of the heap. No address is the start of an object here: the magic is 0.
+    pub const TAGGED: Self = Self(1 << 32);
+
+    /// The room of slabs of `class`, whose objects have `len` bytes.
+    pub const fn slab(class: usize, len: usize) -> Self {
+        let place = class * BIN;
+        let magic = (1u64 << 32).div_ceil(len as u64);
+        Self(magic | (place as u64) << 32)
+    }
+
+    /// Whether an object may begin at `address`, if this is the room of a slab: a multiplication
+    /// instead of a division (Lemire, Kaser and Kurz 2019). Never, if it is another room.
+    #[inline(always)]
+    pub const fn may_start(self, address: usize) -> bool {
+        let (magic, offset) = (self.0 as u32, address as u16);
+        (offset as u32).wrapping_mul(magic) < magic
+    }
+
+    /// The place of the class's bin in a thread's structure.
+    #[inline(always)]
+    pub const fn bin_place(self) -> usize {
+        self.0 as usize >> 32
+    }
+
+    /// The class of the slab; `None` in another room.
+    #[inline]
+    pub const fn class(self) -> Option<usize> {
+        if self.0 as u32 == 0 { None } else { Some(self.bin_place() / BIN) }
+    }
+}
+
+/// Granules that the first table knows: a heap of sixteen mebibytes.
+const FIRST: usize = 256;
+
+/// The map.
+pub struct Rooms {
+    /// The lowest and the highest address of the heap: a header may be read between them.
+    low: AtomicUsize,
+    high: AtomicUsize,
+    base: AtomicUsize,
+    count: AtomicUsize,
+    table: AtomicPtr<Room>,
+    first: [AtomicU64; FIRST],
+}
+
+impl Rooms {
+    /// Nothing is known.
+    pub const EMPTY: Self = Self {
+        low: AtomicUsize::new(usize::MAX),
+        high: AtomicUsize::new(0),
+        base: AtomicUsize::new(0),
+        count: AtomicUsize::new(0),
+        table: AtomicPtr::new(core::ptr::null_mut()),
+        first: [const { AtomicU64::new(Room::FOREIGN.0) }; FIRST],
+    };
+
+    /// What lives at `address`; `None` where the map does not reach.
+    #[inline(always)]
+    pub fn look(&self, address: usize) -> Option<Room> {
+        let granule = address.wrapping_sub(plain(&self.base)) >> GRANULE_SHIFT;
+        if granule >= plain(&self.count) {
+            return None;
+        }
+        let table = self.table.load(Ordering::Relaxed);
+        // SAFETY: [V2]: a table is as long as the count that was published after it.
+        Some(unsafe { table.add(granule).read() })
+    }
+
+    /// What lives at `address`: FOREIGN where the map does not reach.
+    #[inline]
+    pub fn at(&self, address: usize) -> Room {
+        self.look(address).unwrap_or(Room::FOREIGN)
+    }
+
+    /// Whether a header before `address` may be read, if its room is TAGGED.
+    #[inline(always)]
+    pub fn may_read(&self, address: usize) -> bool {
+        address > self.low.load(Ordering::Relaxed) && address < self.high.load(Ordering::Relaxed)
+    }
+
+    /// Sets what [`Rooms::may_read`] allows.
+    pub fn bound(&self, low: usize, high: usize) {
+        self.low.store(low, Ordering::Relaxed);
+        self.high.store(high, Ordering::Relaxed);
+    }
+
+    /// The number of the granule around `address`, if the map reaches so far.
+    pub fn granule(&self, address: usize) -> Option<usize> {
+        let granule = address.wrapping_sub(self.base.load(Ordering::Relaxed)) >> GRANULE_SHIFT;
+        (granule < self.count.load(Ordering::Relaxed)).then_some(granule)
+    }
+
+    /// The address at which granule number `granule` begins.
+    pub fn address(&self, granule: usize) -> usize {
+        self.base.load(Ordering::Relaxed) + (granule << GRANULE_SHIFT)
+    }
+
+    /// Granules that the map knows.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Sets the first granule; only once, by the holder of the lock.
+    pub fn found(&self, address: usize) {
+        if self.base.load(Ordering::Relaxed) == 0 {
+            self.table.store(self.first.as_ptr().cast_mut().cast(), Ordering::Relaxed);
+            self.base.store(address & !(GRANULE - 1), Ordering::Relaxed);
+            self.count.store(FIRST, Ordering::Release);
+        }
+    }
+
+    /// The words that a larger table needs so that `address` is known; `None` if it is, or cannot
+    /// sensibly be: an address far away, from a mapping.
+    pub fn wants(&self, address: usize) -> Option<usize> {
+        let granule = address.checked_sub(self.base.load(Ordering::Relaxed))? >> GRANULE_SHIFT;
+        let count = self.count();
+        let most = (count * 64).max(1 << 16);
+        (granule >= count && granule < most).then(|| (granule + 1).max(count * 2))
+    }
+
+    /// Puts the larger table in force; the old one is never freed ([V2](self)).
+    ///
+    /// # Safety
+    ///
+    /// `table` has `count` words that are nobody else's, for ever.
+    pub unsafe fn replace(&self, table: *mut Room, count: usize) {
+        let old = self.table.load(Ordering::Relaxed);
+        let known = self.count();
+        // SAFETY: the caller's promise; zero is FOREIGN.
+        unsafe { table.write_bytes(0, count) };
+        // SAFETY: the old table has `known` words, the new one more.
+        unsafe { table.copy_from_nonoverlapping(old, known) };
+        self.table.store(table, Ordering::Relaxed);
+        self.count.store(count, Ordering::Release);
+    }
+
+    /// Names all granules that `[from, to)` touches and that have no name yet.
+    pub fn claim(&self, from: usize, to: usize, room: Room) {
+        let Some(first) = self.granule(from) else { return };
+        let last = (to - 1 - self.address(0)) >> GRANULE_SHIFT;
+        for granule in first..=last.min(self.count() - 1) {
+            if self.at(self.address(granule)) == Room::FOREIGN {
+                self.set(granule, room);
+            }
+        }
+    }
+
+    /// Names what lives in a granule that the map knows; by the holder of the lock.
+    pub fn set(&self, granule: usize, room: Room) {
+        debug_assert!(granule < self.count());
+        // SAFETY: [V2]
+        unsafe { self.table.load(Ordering::Relaxed).add(granule).write(room) };
+    }
+}
+
+/// The word, read as an operand of the next instruction: the compiler does not fold atomic loads,
+/// and this one is on everybody's way. Whoever owns an object has seen the words that were stored
+/// before it was handed out; for other addresses any value that the word ever had will do.
+#[inline(always)]
+fn plain(word: &AtomicUsize) -> usize {
+    // SAFETY: an aligned word of a live structure.
+    unsafe { word.as_ptr().read() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::class::{SLAB_CLASSES, len_of};
+
+    #[test]
+    fn rooms_are_told_apart_and_survive_a_larger_table() {
+        let rooms = Rooms::EMPTY;
+        let (start, slab) = (0x5555_0001_2340, Room::slab(3, 64));
+        rooms.found(start);
+        rooms.set(rooms.granule(start).unwrap(), Room::TAGGED);
+        rooms.set(rooms.granule(start + GRANULE).unwrap(), slab);
+        let far = start + 400 * GRANULE;
+        let wanted = rooms.wants(far).unwrap();
+        let table: &'static mut [Room] = std::vec![Room::TAGGED; wanted].leak();
+
+        // SAFETY: leaked.
+        unsafe { rooms.replace(table.as_mut_ptr(), wanted) };
+
+        assert_eq!(rooms.at(start), Room::TAGGED);
+        assert_eq!(rooms.at(start + GRANULE), slab);
+        assert_eq!((slab.class(), slab.bin_place()), (Some(3), 96));
+        assert_eq!(Room::TAGGED.class(), None);
+        assert_eq!(rooms.at(far), Room::FOREIGN);
+        assert_eq!(rooms.at(start - GRANULE), Room::FOREIGN);
+        assert_eq!(rooms.at(16), Room::FOREIGN);
+        assert_eq!(rooms.wants(far), None);
+        assert_eq!(rooms.wants(0x7fff_0000_0000), None);
+    }
+
+    #[test]
+    fn only_multiples_of_the_length_may_start() {
+        for class in 0..SLAB_CLASSES {
+            let len = len_of(class);
+            let room = Room::slab(class, len);
+            for offset in 0..GRANULE {
+                assert_eq!(room.may_start(GRANULE + offset), offset % len == 0, "{len} {offset}");
+            }
+        }
+        assert!(
+            (0..GRANULE).all(|offset| !Room::TAGGED.may_start(offset) && !Room::FOREIGN.may_start(offset))
+        );
+    }
+}

@@ -1,0 +1,409 @@
+//! Slabs: equal objects in spans of one granule.
+//!
+//! ```text
+//!   granule                                                          granule + 64 KiB
+//!   ├────────┬────────┬────────┬── ... ──┬───────────────┬──────┬─────┤
+//!   │ object │ object │ object │         │ never carved  │ rest │ tag │  of the block behind
+//!   ├────────┴────────┴────────┴── ... ──┴───────────────┴──────┴─────┤
+//!   ▲ payload of the span's own block: a used block of the heap, marked OWN
+//! ```
+//!
+//! A free object holds the offset of the next one in its first word, mixed with a key, and a mark
+//! of its own in the second.
+//!
+//! - **J1** `used + free + fresh` is the capacity; objects in caches count as used.
+//! - **J2** A slab with free or fresh objects is in the list of its class and fullness; a full
+//!   one is in none; an empty one goes back to the heap.
+
+use super::class::{self, SLAB_CLASSES};
+use super::mark;
+use super::rooms::{GRANULE, Room, Rooms};
+use crate::block::{ALIGN, Block, WORD, tag};
+use crate::fatal;
+use crate::heap::{Heap, Request};
+use crate::os::PAGE;
+use crate::os::backing::Backing;
+use crate::policy::FreeIndex;
+
+/// Lists of a class by fullness; the last holds the fullest slabs.
+const GRADES: usize = 4;
+
+/// No slab, no object.
+const NONE: u32 = u32::MAX;
+const NO_OBJECT: u16 = u16::MAX;
+
+/// What is known of one slab. All counts are of objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Slab {
+    next: u32,
+    before: u32,
+    /// In the hands of the program or of caches.
+    used: u16,
+    /// Carved so far.
+    carved: u16,
+    /// The first free object, in steps of sixteen bytes from the start.
+    free: u16,
+    class: u8,
+    grade: u8,
+}
+
+/// All slabs.
+#[derive(Debug)]
+pub struct Spans {
+    table: *mut Slab,
+    cap: usize,
+    lists: [[u32; GRADES]; SLAB_CLASSES],
+    live: usize,
+    used_bytes: usize,
+    fresh_bytes: usize,
+    free_bytes: usize,
+}
+
+// SAFETY: the table is a block of the heap beside which this stands.
+unsafe impl Send for Spans {}
+
+impl Spans {
+    /// No slab.
+    pub const EMPTY: Self = Self {
+        table: core::ptr::null_mut(),
+        cap: 0,
+        lists: [[NONE; GRADES]; SLAB_CLASSES],
+        live: 0,
+        used_bytes: 0,
+        fresh_bytes: 0,
+        free_bytes: 0,
+    };
+
+    /// Slabs alive.
+    pub const fn count(&self) -> usize {
+        self.live
+    }
+
+    /// Bytes of objects in the hands of the program or of caches.
+    pub const fn used_bytes(&self) -> usize {
+        self.used_bytes
+    }
+
+    /// Bytes of free objects.
+    pub const fn free_bytes(&self) -> usize {
+        self.free_bytes
+    }
+
+    /// Bytes of objects that were never carved.
+    pub const fn fresh_bytes(&self) -> usize {
+        self.fresh_bytes
+    }
+
+    /// Takes up to `most` objects of `class` into `out`, the fullest slab first; how many. A new
+    /// slab is carved a page at a time, so that what nobody wants stays untouched.
+    ///
+    /// # Safety
+    ///
+    /// `out` can be written for `most` pointers.
+    pub unsafe fn take<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        class: usize,
+        out: *mut *mut u8,
+        most: usize,
+    ) -> usize {
+        let mut got = 0;
+        while got < most {
+            let Some(granule) = self.fullest(class) else {
+                if got > 0 || self.found(heap, rooms, class).is_none() {
+                    break;
+                }
+                continue;
+            };
+            // SAFETY: the caller's promise: `got < most`.
+            let rest = unsafe { out.add(got) };
+            // SAFETY: as above.
+            let (taken, fresh) = unsafe { self.take_from(heap, rooms, granule, rest, most - got) };
+            got += taken;
+            if fresh {
+                break;
+            }
+        }
+        got
+    }
+
+    /// Objects from one slab: free ones, then a page's worth of fresh ones. Whether any was fresh.
+    unsafe fn take_from<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &Heap<B, I>,
+        rooms: &Rooms,
+        granule: u32,
+        out: *mut *mut u8,
+        most: usize,
+    ) -> (usize, bool) {
+        let start = self.start_of(heap, rooms, granule);
+        let mut slab = self.at(granule);
+        let len = class::len_of(slab.class as usize);
+        let mut got = 0;
+        while got < most && slab.free != NO_OBJECT {
+            let object = start.wrapping_add(slab.free as usize * ALIGN);
+            slab.free = next_free(object, start, slab.carved as usize * len);
+            // SAFETY: the caller's promise.
+            unsafe { out.add(got).write(object) };
+            got += 1;
+        }
+        self.free_bytes -= got * len;
+        let mut fresh = 0;
+        if got < most && slab.free == NO_OBJECT {
+            let room = capacity(len) - slab.carved as usize;
+            fresh = (most - got).min(room).min((PAGE / len).max(4));
+            for n in 0..fresh {
+                let object = start.wrapping_add((slab.carved as usize + n) * len);
+                // SAFETY: the caller's promise.
+                unsafe { out.add(got + n).write(object) };
+            }
+            slab.carved += fresh as u16;
+            if slab.carved as usize == capacity(len) {
+                // An address just behind the last object could be taken for one more.
+                // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
+                unsafe { mark::set(start.wrapping_add(capacity(len) * len)) };
+            }
+            self.fresh_bytes -= fresh * len;
+        }
+        slab.used += (got + fresh) as u16;
+        self.used_bytes += (got + fresh) * len;
+        self.put(granule, slab);
+        self.regrade(granule);
+        (got + fresh, fresh > 0)
+    }
+
+    /// Takes back `object`, which lies in a slab and was checked to be an object's start. An empty
+    /// slab returns to the heap.
+    pub fn give<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, object: *mut u8) {
+        let Some(granule) = rooms.granule(object.addr()) else { return };
+        let granule = granule as u32;
+        let start = self.start_of(heap, rooms, granule);
+        let mut slab = self.at(granule);
+        let len = class::len_of(slab.class as usize);
+        // SAFETY: the object is free now.
+        unsafe { mark::set(object) };
+        link_free(object, slab.free);
+        slab.free = ((object.addr() - start.addr()) / ALIGN) as u16;
+        slab.used -= 1;
+        self.used_bytes -= len;
+        self.free_bytes += len;
+        self.put(granule, slab);
+        if slab.used == 0 {
+            self.dissolve(heap, rooms, granule);
+        } else {
+            self.regrade(granule);
+        }
+    }
+
+    /// Calls `see` with the granule, the class and the used objects of every slab.
+    pub fn each(&self, mut see: impl FnMut(usize, usize, usize)) {
+        for list in self.lists.as_flattened() {
+            let mut at = *list;
+            while at != NONE {
+                let slab = self.at(at);
+                see(at as usize, slab.class as usize, slab.used as usize);
+                at = slab.next;
+            }
+        }
+    }
+
+    /// Whether `object`, the start of an object of a slab, was ever handed out.
+    pub fn is_carved(&self, rooms: &Rooms, object: *mut u8) -> bool {
+        let Some(granule) = rooms.granule(object.addr()) else { return false };
+        let slab = self.at(granule as u32);
+        object.addr() - rooms.address(granule) < slab.carved as usize * class::len_of(slab.class as usize)
+    }
+
+    /// Whether `object` of a slab is in its list of free objects.
+    pub fn is_free(&self, rooms: &Rooms, object: *mut u8) -> bool {
+        let Some(granule) =
+            rooms.granule(object.addr()).filter(|_| rooms.at(object.addr()).class().is_some())
+        else {
+            return false;
+        };
+        let slab = self.at(granule as u32);
+        let start = object.with_addr(rooms.address(granule));
+        let carved = slab.carved as usize * class::len_of(slab.class as usize);
+        let mut free = slab.free;
+        for _ in 0..slab.carved {
+            if free == NO_OBJECT {
+                return false;
+            }
+            let here = start.wrapping_add(free as usize * ALIGN);
+            if here == object {
+                return true;
+            }
+            free = next_free(here, start, carved);
+        }
+        false
+    }
+
+    fn fullest(&self, class: usize) -> Option<u32> {
+        self.lists[class].iter().rev().find(|head| **head != NONE).copied()
+    }
+
+    /// A new slab of `class`.
+    fn found<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        class: usize,
+    ) -> Option<()> {
+        let request = Request { len: GRANULE - WORD, align: GRANULE, bits: tag::OWN };
+        let block = heap.allocate(request)?.block;
+        let known = rooms.granule(block.payload().addr());
+        let Some(granule) = known.filter(|granule| self.reaches(heap, rooms, *granule)) else {
+            // SAFETY: allocated just now. A segment that the map does not reach has no slabs.
+            unsafe { heap.release(block) };
+            return None;
+        };
+        let slab = Slab {
+            next: NONE,
+            before: NONE,
+            used: 0,
+            carved: 0,
+            free: NO_OBJECT,
+            class: class as u8,
+            grade: u8::MAX,
+        };
+        self.put(granule as u32, slab);
+        self.live += 1;
+        self.fresh_bytes += capacity(class::len_of(class)) * class::len_of(class);
+        rooms.set(granule, Room::slab(class, class::len_of(class)));
+        self.regrade(granule as u32);
+        Some(())
+    }
+
+    /// Makes sure that there is a descriptor for `granule`.
+    fn reaches<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        granule: usize,
+    ) -> bool {
+        if granule < self.cap {
+            return true;
+        }
+        let cap = (granule + 1).max(self.cap * 2).max(64).min(rooms.count());
+        let request = Request { len: cap * size_of::<Slab>(), align: ALIGN, bits: tag::OWN };
+        let Some(placed) = heap.allocate(request) else { return false };
+        let table: *mut Slab = placed.block.payload().cast();
+        let old = self.table;
+        if !old.is_null() {
+            // SAFETY: the new table is longer than the old one.
+            unsafe { table.copy_from_nonoverlapping(old, self.cap) };
+            // SAFETY: nobody has a pointer into the old table.
+            unsafe { heap.release(Block::of_payload(old.cast())) };
+        }
+        self.table = table;
+        self.cap = cap;
+        granule < cap
+    }
+
+    fn dissolve<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, granule: u32) {
+        self.unlist(granule);
+        let slab = self.at(granule);
+        let len = class::len_of(slab.class as usize);
+        self.live -= 1;
+        self.free_bytes -= slab.carved as usize * len;
+        self.fresh_bytes -= (capacity(len) - slab.carved as usize) * len;
+        rooms.set(granule as usize, Room::TAGGED);
+        let start = self.start_of(heap, rooms, granule);
+        // SAFETY: the span's own block; none of its objects is used.
+        unsafe { heap.release(Block::of_payload(start)) };
+    }
+
+    /// Puts the slab into the list of its fullness ([J2](self)).
+    fn regrade(&mut self, granule: u32) {
+        let slab = self.at(granule);
+        let cap = capacity(class::len_of(slab.class as usize));
+        let used = slab.used as usize;
+        let grade = if used == cap { u8::MAX } else { (used * GRADES / cap) as u8 };
+        if grade == slab.grade {
+            return;
+        }
+        self.unlist(granule);
+        let mut slab = self.at(granule);
+        slab.grade = grade;
+        if grade != u8::MAX {
+            let head = self.lists[slab.class as usize][grade as usize];
+            slab.next = head;
+            slab.before = NONE;
+            if head != NONE {
+                let mut after = self.at(head);
+                after.before = granule;
+                self.put(head, after);
+            }
+            self.lists[slab.class as usize][grade as usize] = granule;
+        }
+        self.put(granule, slab);
+    }
+
+    fn unlist(&mut self, granule: u32) {
+        let mut slab = self.at(granule);
+        if slab.grade == u8::MAX {
+            return;
+        }
+        if slab.before == NONE {
+            self.lists[slab.class as usize][slab.grade as usize] = slab.next;
+        } else {
+            let mut before = self.at(slab.before);
+            before.next = slab.next;
+            self.put(slab.before, before);
+        }
+        if slab.next != NONE {
+            let mut after = self.at(slab.next);
+            after.before = slab.before;
+            self.put(slab.next, after);
+        }
+        slab.grade = u8::MAX;
+        self.put(granule, slab);
+    }
+
+    fn at(&self, granule: u32) -> Slab {
+        debug_assert!((granule as usize) < self.cap);
+        // SAFETY: every granule with a slab lies within the table.
+        unsafe { self.table.add(granule as usize).read() }
+    }
+
+    fn put(&mut self, granule: u32, slab: Slab) {
+        debug_assert!((granule as usize) < self.cap);
+        // SAFETY: as in `at`.
+        unsafe { self.table.add(granule as usize).write(slab) };
+    }
+
+    /// The first byte of a slab, with the heap's right to it.
+    fn start_of<B: Backing, I: FreeIndex>(&self, heap: &Heap<B, I>, rooms: &Rooms, granule: u32) -> *mut u8 {
+        let address = rooms.address(granule as usize);
+        heap.pointer_to(address)
+    }
+}
+
+/// Objects of `len` bytes in a slab. At least sixteen bytes are left behind them.
+#[inline]
+pub const fn capacity(len: usize) -> usize {
+    (GRANULE - WORD - ALIGN) / len
+}
+
+/// The secret of the links of one slab: differs from object to object.
+fn veil(object: *mut u8) -> u64 {
+    tag::key() ^ (object.addr() as u64).rotate_left(32)
+}
+
+fn link_free(object: *mut u8, next: u16) {
+    // SAFETY: the object is free and has at least sixteen bytes.
+    unsafe { object.cast::<u64>().write(u64::from(next) ^ veil(object)) };
+}
+
+/// The object behind a free one; a link that leads nowhere ends the process.
+fn next_free(object: *mut u8, start: *mut u8, carved: usize) -> u16 {
+    // SAFETY: as in `link_free`.
+    let word = unsafe { object.cast::<u64>().read() } ^ veil(object);
+    let sound = word == u64::from(NO_OBJECT) || (word as usize) * ALIGN < carved;
+    if word > u64::from(u16::MAX) || !sound {
+        fatal!("corrupted block at {object:p}: written after it was freed");
+    }
+    debug_assert!(object >= start);
+    word as u16
+}
