@@ -21,7 +21,7 @@ pub struct heapmm_stats_t {
     pub size: usize,
     /// Taken from the system and not given back.
     pub footprint: usize,
-    /// The most that the tagged heap ever was.
+    /// The most that the footprint ever was.
     pub peak_footprint: usize,
     /// In the hands of the program, in tagged blocks and slabs.
     pub live: usize,
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn heapmm_stats(stats: *mut heapmm_stats_t) -> c_int {
     let full = heapmm_stats_t {
         size: known,
         footprint: ledger.footprint,
-        peak_footprint: counts.peak_footprint,
+        peak_footprint: ledger.peak_footprint,
         live: rows.live,
         slack: rows.slack,
         tags: rows.tags,

@@ -45,8 +45,8 @@ pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     if whole <= LARGEST {
         let payload = ALLOCATOR.allocate(whole);
         if !payload.is_null() {
-            // SAFETY: the payload has `whole` bytes.
-            unsafe { payload.write_bytes(0, whole) };
+            // SAFETY: the payload has `whole` bytes, and sixteen at least.
+            unsafe { clear(payload, whole) };
         }
         return payload.cast();
     }
@@ -56,6 +56,24 @@ pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.
     unsafe { payload.write_bytes(0, whole.min(dirty)) };
     payload.cast()
+}
+
+/// Clears a small block: up to 64 bytes without a call, by stores that may overlap.
+///
+/// # Safety
+///
+/// `payload` is 16-aligned and has `len` bytes, rounded up to sixteen.
+#[inline(always)]
+unsafe fn clear(payload: *mut u8, len: usize) {
+    if len > 64 {
+        // SAFETY: the caller's promise.
+        return unsafe { payload.write_bytes(0, len) };
+    }
+    let last = round_up(len.max(16), 16) - 16;
+    for offset in [0, last.min(16), last.min(32), last] {
+        // SAFETY: no offset is larger than `last`, and sixteen bytes there belong to the block.
+        unsafe { payload.add(offset).cast::<u128>().write(0) };
+    }
 }
 
 /// Resizes the block at `payload` to `len` bytes; it may move.

@@ -15,8 +15,11 @@
 //! - **C3** A file is written whole or not at all.
 
 mod fail;
+mod picture;
+mod play;
 mod program;
 mod show;
+mod trace;
 mod verbs;
 
 use std::process::ExitCode;

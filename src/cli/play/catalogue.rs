@@ -35,7 +35,8 @@ pub fn named(name: &str) -> Verdict<Entry> {
     let known = all();
     known.iter().find(|entry| entry.name == name).copied().ok_or_else(|| {
         let near = nearest(name, known.iter().map(|entry| entry.name));
-        let hint = near.map_or("`heapmm policies` lists them".to_owned(), |near| format!("did you mean {near}?"));
+        let hint =
+            near.map_or("`heapmm policies` lists them".to_owned(), |near| format!("did you mean {near}?"));
         Fail::usage(format!("no policy '{name}' can be replayed; {hint}"))
     })
 }
@@ -65,7 +66,9 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         let back = name.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
         (front + back).min(name.len())
     };
-    known.map(|other| (alike(other), other)).max_by_key(|(alike, _)| *alike).filter(|(alike, other)| {
-        2 * alike > name.len().max(other.len())
-    }).map(|(_, other)| other)
+    known
+        .map(|other| (alike(other), other))
+        .max_by_key(|(alike, _)| *alike)
+        .filter(|(alike, other)| 2 * alike > name.len().max(other.len()))
+        .map(|(_, other)| other)
 }

@@ -25,7 +25,8 @@ pub fn table(scores: &[Score], format: Format) -> Table {
     columns.extend(metrics.iter().map(|metric| (metric.key, metric.title)));
     let mut table = Table::new("policies", &columns);
     for score in scores {
-        let figures = metrics.iter().map(|metric| if score.is_whole() { (metric.of)(score) } else { Cell::None });
+        let figures =
+            metrics.iter().map(|metric| if score.is_whole() { (metric.of)(score) } else { Cell::None });
         table.rows.push([Cell::word(&score.policy)].into_iter().chain(figures).collect());
     }
     for (at, metric) in metrics.iter().enumerate() {
@@ -52,7 +53,8 @@ fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
         return Vec::new();
     };
     let text = table.rows[at][column].text();
-    let rows: Vec<usize> = (0..table.rows.len()).filter(|row| table.rows[*row][column].text() == text).collect();
+    let rows: Vec<usize> =
+        (0..table.rows.len()).filter(|row| table.rows[*row][column].text() == text).collect();
     if rows.len() == table.rows.len() { Vec::new() } else { rows }
 }
 
@@ -62,9 +64,9 @@ const SLACK: f64 = 0.01;
 /// One sentence: which policy to take, and why.
 pub fn advice(scores: &[Score]) -> String {
     let whole = || scores.iter().filter(|score| score.is_whole());
-    let Some(tightest) = whole().max_by(|a, b| {
-        a.utilisation.total_cmp(&b.utilisation).then(b.nanoseconds.total_cmp(&a.nanoseconds))
-    }) else {
+    let Some(tightest) = whole()
+        .max_by(|a, b| a.utilisation.total_cmp(&b.utilisation).then(b.nanoseconds.total_cmp(&a.nanoseconds)))
+    else {
         return "No policy played the whole trace; give them more --patience.".to_owned();
     };
     let near = whole().filter(|score| score.utilisation >= tightest.utilisation - SLACK);
@@ -77,11 +79,18 @@ pub fn advice(scores: &[Score]) -> String {
         let others = whole().count() - 1;
         return match others {
             0 => format!("{} uses {used} of its memory for this trace.", pick.policy),
-            _ => format!("Take {}: it uses memory best ({used}), and none that comes near is faster.", pick.policy),
+            _ => format!(
+                "Take {}: it uses memory best ({used}), and none that comes near is faster.",
+                pick.policy
+            ),
         };
     }
     let lost = 100.0 * (tightest.utilisation - pick.utilisation);
-    let close = if lost < 0.05 { "as well as any".to_owned() } else { format!("within {lost:.1} points of the best") };
+    let close = if lost < 0.05 {
+        "as well as any".to_owned()
+    } else {
+        format!("within {lost:.1} points of the best")
+    };
     format!(
         "Take {}: it uses memory {close} ({used}) and is {times:.1} times as fast as {}.",
         pick.policy, tightest.policy
@@ -108,7 +117,8 @@ mod tests {
 
     #[test]
     fn the_best_is_bold_unless_all_are_the_same() {
-        let table = table(&[score("a", 0.95, 10.0), score("b", 0.5, 10.0), score("c", 0.95, 10.0)], Format::Text);
+        let table =
+            table(&[score("a", 0.95, 10.0), score("b", 0.5, 10.0), score("c", 0.95, 10.0)], Format::Text);
 
         let utilisation = table.columns.iter().position(|(key, _)| *key == "utilisation");
         assert_eq!(table.bold.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [0, 2]);

@@ -129,7 +129,9 @@ fn check(head: &Head, events: &mut [Event], places: &[usize]) -> Result<(), Brok
             return Err(Broken::new(*at, what));
         };
         match event.kind {
-            Kind::Free if !known.live => return Err(Broken::new(*at, format!("id {} is not allocated", event.id))),
+            Kind::Free if !known.live => {
+                return Err(Broken::new(*at, format!("id {} is not allocated", event.id)));
+            }
             Kind::Allocate if known.live => {
                 return Err(Broken::new(*at, format!("id {} is allocated already", event.id)));
             }
@@ -192,7 +194,9 @@ impl<W: Write> Writer<W> {
                 Kind::FreeNull => writeln!(self.out, "f -1")?,
                 Kind::Free => writeln!(self.out, "f {name}")?,
                 Kind::Resize => writeln!(self.out, "r {name} {}", event.len)?,
-                Kind::Allocate | Kind::Zeroed | Kind::Aligned => writeln!(self.out, "a {name} {}", event.len)?,
+                Kind::Allocate | Kind::Zeroed | Kind::Aligned => {
+                    writeln!(self.out, "a {name} {}", event.len)?
+                }
             }
         }
         Ok(())

@@ -83,7 +83,7 @@ impl Walk {
             Kind::Free => {
                 let Some(len) = held else { return Some(format!("id {id} is freed but not live")) };
                 self.live[id] = None;
-                self.survey.left -= len;
+                self.survey.left = self.survey.left.saturating_sub(len);
                 self.survey.frees += 1;
             }
             kind if kind.allocates() && held.is_some() => return Some(format!("id {id} is live already")),
@@ -104,7 +104,7 @@ impl Walk {
             Some(_) => survey.resizes += 1,
             None => survey.allocs += 1,
         }
-        survey.left = (survey.left - held.unwrap_or(0)).saturating_add(grown);
+        survey.left = survey.left.saturating_sub(held.unwrap_or(0)).saturating_add(grown);
         survey.total = survey.total.saturating_add(grown);
         survey.largest = survey.largest.max(grown);
         survey.align_log = survey.align_log.max(event.align_log);

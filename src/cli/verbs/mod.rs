@@ -1,9 +1,12 @@
 //! The verbs: one row each.
 
+mod compare;
 mod doctor;
 mod options;
 mod policies;
+mod replay;
 mod run;
+mod traces;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +28,10 @@ pub struct Command {
 enum Verb {
     Run(run::Run),
     Doctor(doctor::Doctor),
+    #[command(name = "trace")]
+    Traces(traces::Traces),
+    Replay(replay::Replay),
+    Compare(compare::Compare),
     Options(options::Options),
     Policies(policies::Policies),
 }
@@ -35,6 +42,9 @@ impl Command {
         match self.verb {
             Verb::Run(verb) => verb.run(),
             Verb::Doctor(verb) => verb.run(),
+            Verb::Traces(verb) => verb.run(),
+            Verb::Replay(verb) => verb.run(),
+            Verb::Compare(verb) => verb.run(),
             Verb::Options(verb) => verb.run(),
             Verb::Policies(verb) => verb.run(),
         }

@@ -1,8 +1,8 @@
 //! The slow side of the bins: misses, overflows, and the calls of signal handlers.
 //!
 //! ```text
-//!   miss:      spare full? swap │ depot has a full one? exchange │ a batch from the rooms
-//!   overflow:  magazine small? double it │ spare empty? swap │ give the spare to the depot
+//!   miss:      enough put in? change sides │ depot has a full one? load it │ a batch from the rooms
+//!   overflow:  magazine small? double it │ none to take? change sides │ give it to the depot
 //! ```
 //!
 //! - **A3** `busy` is set on entry of a miss or an overflow and cleared on every way out.
@@ -14,7 +14,7 @@ use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
 use crate::os::call;
-use crate::slab::class::{self, LARGEST_SLAB};
+use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
@@ -57,6 +57,25 @@ impl Allocator {
         self.allocate_miss(thread, len)
     }
 
+    /// A pointer outside of what the map knows.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn release_stranger(&self, payload: *mut u8) {
+        if !payload.is_null() {
+            self.release_slow(payload);
+        }
+    }
+
+    /// One of many frees of a class that still lives in tagged blocks: from now on it gets slabs.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn release_for_slab(&self, payload: *mut u8, class: usize) {
+        if let Some(mut state) = self.enter() {
+            state.make_slabs(class);
+        }
+        self.release_slow(payload);
+    }
+
     /// The same for a free object, whose bin stands at `place`.
     #[cold]
     #[inline(never)]
@@ -89,35 +108,45 @@ impl Allocator {
         thread.busy.set(false);
     }
 
-    /// An object for an empty bin, and more for its next requests.
+    /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
-        if bin.spare_count() > 0 {
-            bin.swap();
-            return taken(bin.pop());
-        }
-        if let Some(full) = self.depot.take_full(class) {
-            let empty = bin.load(full);
+        if bin.pushed() > 0 {
+            bin.flip();
+            if class >= SLAB_CLASSES || bin.poppable() >= few(class) {
+                return taken(bin.pop());
+            }
+        } else if let Some(full) = self.depot.take_full(class) {
+            let empty = bin.take_pop();
+            bin.load_pop(full);
             self.put_aside(bin, class, empty);
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
         let grab = usize::from(thread.grab[class].get());
         let got = match self.enter() {
-            Some(mut state) => state.take(&self.rooms, class, &mut batch[..grab]),
+            Some(mut state) => {
+                self.air(&mut state);
+                state.take(&self.rooms, class, &mut batch[..grab])
+            }
             None => return self.reentry.allocate(class::len_of(class), ALIGN).map(|grant| grant.payload),
         };
         self.stock(thread, class, batch.get(1..got).unwrap_or(&[]));
-        taken((got > 0).then_some(batch[0]))
+        taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
     }
 
-    /// Keeps the rest of a batch, and takes a larger one next time.
+    /// Keeps the rest of a batch where it can be taken, and takes a larger one next time.
     fn stock(&self, thread: &Thread, class: usize, rest: &[*mut u8]) {
         let bin = bin_of(thread, class);
         let len = class::len_of(class);
         let most = if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) };
         thread.grab[class].set((usize::from(thread.grab[class].get()) * 2).min(most) as u8);
-        while bin.cap() < rest.len() {
+        if rest.is_empty() {
+            return;
+        }
+        // Objects are put in: so the sides change for a while.
+        bin.flip();
+        while bin.cap() - bin.pushed() < rest.len() && !Magazine::is_grown(bin.cap(), class) {
             if self.grow(bin, class).is_none() {
                 break;
             }
@@ -129,55 +158,53 @@ impl Allocator {
                 self.give(*object);
             }
         }
+        bin.flip();
     }
 
     /// Returns an object to its room.
     fn give(&self, object: *mut u8) {
         match self.enter() {
-            Some(mut state) => state.give(&self.rooms, object),
+            Some(mut state) => state.give(&self.rooms, &[object]),
             None => self.reentry.release(object),
         }
     }
 
-    /// Makes room for one more object in a full bin.
+    /// Makes room for one more object in a bin whose magazine to put into is full.
     fn make_room(&self, bin: &Bin, class: usize) -> Option<()> {
-        if !Magazine::is_grown(bin.cap(), class) {
-            return self.grow(bin, class);
+        if Magazine::is_grown(bin.cap(), class) {
+            if bin.poppable() == 0 {
+                bin.flip();
+            } else {
+                let full = bin.take_push();
+                bin.load_push(self.empty_for(class, full));
+            }
         }
-        let spare = bin.spare.get();
-        if spare.is_null() {
-            bin.spare.set(self.empty_magazine(class)?);
-            bin.swap();
-        } else if bin.spare_count() == 0 {
-            bin.swap();
-        } else {
-            let empty = match self.depot.give_full(class, spare) {
-                None => self.empty_magazine(class),
-                Some(returned) => {
-                    self.flush(returned);
-                    Some(returned)
-                }
-            };
-            bin.spare.set(core::ptr::null_mut());
-            let full = bin.load(empty.unwrap_or(core::ptr::null_mut()));
-            bin.spare.set(full);
-            empty?;
-        }
-        Some(())
+        if bin.cap() > bin.pushed() { Some(()) } else { self.grow(bin, class) }
     }
 
-    /// Loads a magazine twice as large.
+    /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
+    /// to their rooms.
+    fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
+        if let Some(returned) = self.depot.give_full(class, full) {
+            self.flush(returned);
+            return returned;
+        }
+        self.empty_magazine(class).unwrap_or(core::ptr::null_mut())
+    }
+
+    /// Makes the magazine to put into twice as large.
     fn grow(&self, bin: &Bin, class: usize) -> Option<()> {
         let cap = (bin.cap() * 2).max(FIRST_SLOTS).min(most_slots(class::len_of(class)));
         let larger = {
             let mut state = self.enter()?;
             state.new_magazine(&self.rooms, cap)?
         };
-        let old = bin.load(larger);
+        let old = bin.take_push();
+        bin.load_push(larger);
         if old.is_null() {
             return Some(());
         }
-        // SAFETY: unloaded: its count is true, and the bin owned it.
+        // SAFETY: taken out: its count is true, and it is this thread's.
         let count = unsafe { (*old).count } as usize;
         for n in 0..count {
             // SAFETY: the slots below the count are written.
@@ -194,21 +221,19 @@ impl Allocator {
             .or_else(|| self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class))))
     }
 
-    /// Keeps an empty magazine as the spare, or gives it to the depot or back to the heap.
+    /// Keeps an empty magazine to put into, or gives it to the depot or back to the heap.
     fn put_aside(&self, bin: &Bin, class: usize, empty: *mut Magazine) {
         if empty.is_null() {
             return;
         }
         // SAFETY: the caller owns it.
         let cap = unsafe { (*empty).cap } as usize;
-        if !Magazine::is_grown(cap, class) {
-            if let Some(mut state) = self.enter() {
-                state.free_magazine(empty);
-            }
-        } else if bin.spare.get().is_null() {
-            bin.spare.set(empty);
-        } else {
+        if bin.cap() == 0 {
+            bin.load_push(empty);
+        } else if Magazine::is_grown(cap, class) {
             self.depot.give_empty(class, empty);
+        } else if let Some(mut state) = self.enter() {
+            state.free_magazine(empty);
         }
     }
 
@@ -216,6 +241,21 @@ impl Allocator {
     pub(super) fn flush(&self, magazine: *mut Magazine) {
         if let Some(mut state) = self.enter() {
             flush_into(&mut state, self, magazine);
+        }
+    }
+
+    /// Every now and then: what the depot kept and nobody wanted goes back to its rooms.
+    fn air(&self, state: &mut State) {
+        if !state.is_time_to_air() {
+            return;
+        }
+        self.depot.size_for(state.heap().counts().footprint);
+        for class in 0..class::CLASSES {
+            while let Some(idle) = self.depot.take_idle(class) {
+                flush_into(state, self, idle);
+                self.depot.give_empty(class, idle);
+            }
+            self.depot.tick(class);
         }
     }
 
@@ -235,30 +275,33 @@ impl Allocator {
 
     /// Returns all objects of a thread's bins to their rooms; the magazines stay.
     pub(super) fn empty_bins(&self, thread: &Thread) {
-        for bin in &thread.bins {
-            for _ in 0..2 {
-                let magazine = bin.load(core::ptr::null_mut());
+        let Some(mut state) = self.enter() else { return };
+        for bin in thread.bins.iter().filter(|bin| bin.is_stocked()) {
+            let (pop, push) = (bin.take_pop(), bin.take_push());
+            for magazine in [pop, push] {
                 if !magazine.is_null() {
-                    self.flush(magazine);
-                    bin.load(magazine);
-                }
-                if !bin.spare.get().is_null() {
-                    bin.swap();
+                    flush_into(&mut state, self, magazine);
                 }
             }
+            bin.load_pop(pop);
+            bin.load_push(push);
         }
     }
+}
+
+/// Objects that are worth a change of sides without a look for more. With few, a loop that frees
+/// and allocates one object would change sides all the time.
+fn few(class: usize) -> usize {
+    most_slots(class::len_of(class)).min(96) / 2
 }
 
 /// Returns all objects of a magazine to their rooms.
 pub(super) fn flush_into(state: &mut State, allocator: &Allocator, magazine: *mut Magazine) {
     // SAFETY: the caller owns the magazine.
     let count = unsafe { (*magazine).count } as usize;
-    for n in 0..count {
-        // SAFETY: the slots below the count are written.
-        let object = unsafe { Magazine::slots(magazine).add(n).read() };
-        state.give(&allocator.rooms, object);
-    }
+    // SAFETY: the slots below the count are written.
+    let objects = unsafe { core::slice::from_raw_parts(Magazine::slots(magazine), count) };
+    state.give(&allocator.rooms, objects);
     // SAFETY: the caller owns the magazine.
     unsafe { (*magazine).count = 0 };
 }

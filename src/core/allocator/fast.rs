@@ -8,16 +8,15 @@
 //! Nothing here locks, calls or waits. Every exit to the slow side is a call of a cold function.
 //! `scripts/fast-paths.sh` counts the instructions.
 
-use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::Allocator;
 use crate::block::tag::{self, Tag};
-use crate::block::{ALIGN, Block, WORD};
+use crate::block::{Block, WORD};
 use crate::cache::thread::place_of;
 use crate::cache::{Bin, Thread};
-use crate::slab::class::{self, LARGEST, LARGEST_SLAB};
+use crate::slab::class::{self, LARGEST, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
-use crate::slab::rooms::Room;
 
 impl Allocator {
     /// `len` bytes, or null with ENOMEM.
@@ -27,7 +26,7 @@ impl Allocator {
             return self.allocate_medium(len);
         }
         let thread = Thread::current();
-        self.allocate_from(thread, thread.bin_for(len), len)
+        self.allocate_from(thread, len, || thread.bin_for(len).pop())
     }
 
     /// `len` bytes, more than a slab has.
@@ -37,17 +36,19 @@ impl Allocator {
             return self.allocate_large(len);
         }
         let thread = Thread::current();
-        self.allocate_from(thread, bin_of(thread, class::class_of(len)), len)
+        // The block put in last is the one whose lines are warm: larger blocks have many.
+        let bin = bin_of(thread, class::class_of(len));
+        self.allocate_from(thread, len, || bin.pop_last().or_else(|| bin.pop()))
     }
 
     #[inline(always)]
-    fn allocate_from(&self, thread: &Thread, bin: &Bin, len: usize) -> *mut u8 {
+    fn allocate_from(&self, thread: &Thread, len: usize, pop: impl FnOnce() -> Option<*mut u8>) -> *mut u8 {
         if thread.busy.get() {
             return self.allocate_interrupted(thread, len);
         }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
-        let Some(object) = bin.pop() else {
+        let Some(object) = pop() else {
             return self.allocate_miss(thread, len);
         };
         // SAFETY: an object of a bin is free.
@@ -62,19 +63,25 @@ impl Allocator {
     pub fn release(&self, payload: *mut u8) {
         match self.rooms.look(payload.addr()) {
             Some(room) if room.may_start(payload.addr()) => self.keep(payload, room.bin_place()),
-            _ => self.release_block(payload),
+            Some(room) if room.is_tagged() => self.release_block(payload),
+            _ => self.release_stranger(payload),
         }
     }
 
-    /// A tagged block rests in a bin too, if its header is sound and its size is a class's.
+    /// A tagged block rests in a bin too, if its header is sound and names a class.
     #[inline(never)]
     fn release_block(&self, payload: *mut u8) {
-        let room = self.rooms.at(payload.addr());
-        match self.tagged_len(room, payload).and_then(class::class_within) {
-            Some(class) => self.keep(payload, place_of(class)),
-            None if payload.is_null() => {}
-            None => self.release_slow(payload),
+        let block = Block::of_payload(payload);
+        if !self.rooms.may_read(payload.addr()) {
+            return self.release_stranger(payload);
         }
+        let Some(class) = read_tag(block).filter(|tag| tag.is_used()).and_then(Tag::class) else {
+            return self.release_slow(payload);
+        };
+        if class < SLAB_CLASSES && Thread::current().is_patient_no_more() {
+            return self.release_for_slab(payload, class);
+        }
+        self.keep(payload, place_of(class));
     }
 
     /// Puts a free object into the bin at `place`.
@@ -102,16 +109,13 @@ impl Allocator {
     /// Payload bytes of the used tagged block at `payload`, read without the lock; `None` if there
     /// is no such block or its neighbourhood is not sound.
     #[inline(always)]
-    pub(super) fn tagged_len(&self, room: Room, payload: *mut u8) -> Option<usize> {
-        let address = payload.addr();
-        if room != Room::TAGGED || !address.is_multiple_of(ALIGN) || !self.rooms.may_read(address) {
+    pub(super) fn tagged_len(&self, payload: *mut u8) -> Option<usize> {
+        let room = self.rooms.look(payload.addr())?;
+        if !room.is_tagged() || !self.rooms.may_read(payload.addr()) {
             return None;
         }
         let block = Block::of_payload(payload);
-        let tag = read_tag(block)?;
-        if !tag.is_used() || tag.has(tag::OWN) {
-            return None;
-        }
+        let tag = read_tag(block).filter(|tag| tag.is_used() && !tag.has(tag::OWN))?;
         let next = block.offset(tag.size());
         if !self.rooms.may_read(next.addr()) {
             return None;
@@ -124,9 +128,9 @@ impl Allocator {
     pub(super) fn stays(&self, payload: *mut u8, len: usize) -> Option<bool> {
         let room = self.rooms.at(payload.addr());
         let Some(class) = room.class() else {
-            let has = self.tagged_len(room, payload)?;
+            let has = self.tagged_len(payload)?;
             // SAFETY: a live tagged block has sixteen bytes.
-            let sound = len <= has && len >= has / 8 * 7 && !unsafe { mark::is_set(payload) };
+            let sound = len <= has && len >= has / 4 * 3 && !unsafe { mark::is_set(payload) };
             return sound.then_some(true);
         };
         // SAFETY: the room says that sixteen bytes are readable.
@@ -149,7 +153,8 @@ pub(super) fn bin_of(thread: &Thread, class: usize) -> &Bin {
 /// The tag of `block`; the word may change under us in its bits, but is always one of the heap's.
 #[inline(always)]
 fn read_tag(block: Block) -> Option<Tag> {
-    // SAFETY: the callers have checked that the word lies in the heap.
-    let word = unsafe { AtomicU64::from_ptr(block.header().cast()) }.load(Ordering::Relaxed);
+    // SAFETY: the callers have checked that the word lies in the heap. A pointer that is no block's
+    // may be odd: then the seal does not fit.
+    let word = unsafe { block.header().cast::<u64>().read_unaligned() };
     Tag::open(word, block.addr())
 }

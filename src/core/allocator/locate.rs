@@ -4,7 +4,7 @@
 //!   are: the program may have written the same word by itself.
 
 use super::{Allocator, State};
-use crate::block::Block;
+use crate::block::{Block, WORD};
 use crate::engine::Held;
 use crate::heap::Fault;
 use crate::slab::class;
@@ -19,8 +19,9 @@ impl Allocator {
         let Some(class) = room.class() else {
             let block = state.locate(payload)?;
             // SAFETY: located just now.
-            let len = unsafe { block.len() };
-            return match class::class_within(len) {
+            let tag = unsafe { block.tag() };
+            let len = tag.size() - WORD;
+            return match tag.class() {
                 Some(class) if self.rests(state, class, payload) => Err(Fault::Freed),
                 _ => Ok(Held { payload, len }),
             };
@@ -61,7 +62,7 @@ impl Allocator {
         if let Some(class) = room.class() {
             return class::len_of(class);
         }
-        if let Some(len) = self.tagged_len(room, payload) {
+        if let Some(len) = self.tagged_len(payload) {
             return len;
         }
         let Some(state) = self.enter() else { return self.usable_unlocked(payload) };
@@ -72,6 +73,6 @@ impl Allocator {
     /// a live block, so its header can be read.
     pub(super) fn usable_unlocked(&self, payload: *mut u8) -> usize {
         // SAFETY: a live block outside of slabs has a header.
-        unsafe { Block::of_payload(payload).try_tag() }.map_or(0, |tag| tag.size() - crate::block::WORD)
+        unsafe { Block::of_payload(payload).try_tag() }.map_or(0, |tag| tag.size() - WORD)
     }
 }

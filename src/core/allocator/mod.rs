@@ -28,6 +28,7 @@ use crate::observe::ledger::Ledger;
 use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::settings::Settings;
+use crate::slab::class::LARGEST;
 use crate::slab::rooms::Rooms;
 use reentry::Reentry;
 
@@ -150,11 +151,14 @@ impl Allocator {
 
     /// A new block with the contents of the old one.
     fn move_to(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        let new = self.allocate(len);
+        let has = self.usable(payload);
+        // What grows goes on growing: a quarter more of a small object saves the next moves.
+        let ample = if len > has && len <= LARGEST { len + len / 4 } else { len };
+        let new = self.allocate(ample);
         if new.is_null() {
             return new;
         }
-        let keep = self.usable(payload).min(len);
+        let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes and the new one at least as many.
         unsafe { new.copy_from_nonoverlapping(payload, keep) };
         self.release(payload);

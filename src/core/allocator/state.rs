@@ -26,6 +26,9 @@ const MOST_THRESHOLD: usize = 32 << 20;
 /// Calls between two looks at the clock: a look costs as much as a call.
 const CALLS_PER_LOOK: u32 = 16;
 
+/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
+const AIRING: u64 = 500;
+
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
 
@@ -37,10 +40,15 @@ pub struct State {
     ready: bool,
     caching: bool,
     calls: u32,
+    /// When the depot was last aired, and the footprint then.
+    aired: u64,
+    aired_at: usize,
     threshold: usize,
     /// The end of the newest segment when the rooms were last brought up to date.
     known_end: usize,
     known_segments: usize,
+    /// The most bytes that heap and mapped blocks ever had together.
+    peak: usize,
     maps: Maps,
     threads: Threads,
     /// Blocks of each slab class that are tagged: it has no slab yet, or had none.
@@ -63,7 +71,10 @@ impl State {
             threshold: LEAST_THRESHOLD,
             known_end: 0,
             known_segments: 0,
+            peak: 0,
             calls: 0,
+            aired: 0,
+            aired_at: 0,
             ready: false,
             caching: true,
         }
@@ -180,7 +191,8 @@ impl State {
                 return got;
             }
         }
-        let request = Request::of(class::block_len(class));
+        let bits = if self.caching { Tag::class_bits(class) } else { 0 };
+        let request = Request { bits, ..Request::of(class::block_len(class)) };
         let most = out.len().min(MOST_TAGGED);
         let mut got = 0;
         while got < most {
@@ -194,16 +206,29 @@ impl State {
         got
     }
 
-    /// Takes back an object that a cache held, or that was checked.
-    pub(super) fn give(&mut self, rooms: &Rooms, object: *mut u8) {
-        if rooms.at(object.addr()).class().is_some() {
-            return self.spans.give(&mut self.heap, rooms, object);
+    /// From now on `class` gets slabs.
+    pub(super) fn make_slabs(&mut self, class: usize) {
+        self.tagged[class] = u16::MAX;
+    }
+
+    /// Takes back objects that a cache held, or that were checked.
+    pub(super) fn give(&mut self, rooms: &Rooms, mut objects: &[*mut u8]) {
+        while let [first, rest @ ..] = objects {
+            if rooms.at(first.addr()).class().is_some() {
+                let given = self.spans.give(&mut self.heap, rooms, objects);
+                objects = &objects[given..];
+            } else {
+                self.give_block(Block::of_payload(*first));
+                objects = rest;
+            }
         }
-        let block = Block::of_payload(object);
+    }
+
+    fn give_block(&mut self, block: Block) {
         // SAFETY: a live block of the heap.
-        let len = unsafe { block.len() };
-        if let Some(class) = class::class_within(len).filter(|class| *class < SLAB_CLASSES) {
-            self.tagged[class] = self.tagged[class].saturating_sub(1);
+        let tag = unsafe { block.tag() };
+        if let Some(class) = tag.class().filter(|class| *class < SLAB_CLASSES) {
+            self.tagged[class] -= u16::from((1..u16::MAX).contains(&self.tagged[class]));
         }
         // SAFETY: as above.
         unsafe { self.heap.release(block) };
@@ -261,6 +286,7 @@ impl State {
             rooms.claim(first, last, Room::TAGGED);
         }
         rooms.bound(low, high);
+        self.note_peak();
         self.known_segments = self.heap.counts().segments;
         self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
     }
@@ -268,7 +294,17 @@ impl State {
     fn map(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
         self.widen_table(rooms)?;
         let block = self.maps.map(len, align)?;
+        self.note_peak();
         Some(Grant { payload: block.payload(), dirty: 0 })
+    }
+
+    fn note_peak(&mut self) {
+        self.peak = self.peak.max(self.heap.counts().footprint + self.maps.footprint());
+    }
+
+    /// The most bytes that were ever taken from the operating system at a time.
+    pub const fn peak(&self) -> usize {
+        self.peak
     }
 
     /// Makes room in the set of mapped blocks; the table is a block of the heap.
@@ -289,6 +325,7 @@ impl State {
         // Without a table the block cannot be told from a stranger's; it stays, unknown.
         if self.widen_table(rooms).is_some() {
             self.maps.file(block);
+            self.note_peak();
         }
     }
 
@@ -310,7 +347,7 @@ impl State {
             // SAFETY: the block is used and its owner gives it up.
             unsafe { payload.write_bytes(0x5A, Block::of_payload(payload).len()) };
         }
-        self.give(rooms, payload);
+        self.give(rooms, &[payload]);
     }
 
     fn release_mapped(&mut self, block: Block) {
@@ -329,13 +366,20 @@ impl State {
         self.look_after(rooms);
         if let Some(block) = self.maps.locate(payload.addr()) {
             // SAFETY: located just now.
-            return unsafe { self.maps.remap(block, len) }.map(Block::payload);
+            let moved = unsafe { self.maps.remap(block, len) };
+            self.note_peak();
+            return moved.map(Block::payload);
         }
         if rooms.at(payload.addr()).class().is_some() {
             return None;
         }
+        let block = Block::of_payload(payload);
         // SAFETY: the caller has located it.
-        let fits = unsafe { self.heap.resize(Block::of_payload(payload), len) };
+        let has = unsafe { block.len() };
+        // What grows goes on growing: an eighth more saves most of the calls.
+        let ample = if len > has { len + len / 8 } else { len };
+        // SAFETY: as above.
+        let fits = unsafe { self.heap.resize(block, ample) || self.heap.resize(block, len) };
         self.map_rooms(rooms);
         fits.then_some(payload)
     }
@@ -354,9 +398,25 @@ impl State {
         }
     }
 
+    /// Whether the depot should be looked through: half a second has passed, or the heap has grown
+    /// by a quarter.
+    pub(super) fn is_time_to_air(&mut self) -> bool {
+        let footprint = self.heap.counts().footprint;
+        let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
+        if !grown && self.calls % CALLS_PER_LOOK != 0 {
+            return false;
+        }
+        let now = clock::milliseconds();
+        if !grown && now.wrapping_sub(self.aired) < AIRING {
+            return false;
+        }
+        (self.aired, self.aired_at) = (now, footprint);
+        true
+    }
+
     /// Now and then gives back what has lain idle.
     #[inline]
-    fn look_after(&mut self, rooms: &Rooms) {
+    pub(super) fn look_after(&mut self, rooms: &Rooms) {
         self.calls = self.calls.wrapping_add(1);
         if self.calls % CALLS_PER_LOOK == 0 && self.heap.is_idle() && self.settings.purge != 0 {
             self.heap.tend(clock::milliseconds(), self.settings.purge);

@@ -49,7 +49,7 @@ impl Threads {
     pub fn cached_bytes(&self) -> usize {
         let bytes_of = |t: &Thread| {
             let bins = t.bins.iter().enumerate();
-            bins.map(|(class, bin)| (bin.count() + bin.spare_count()) * class::len_of(class)).sum::<usize>()
+            bins.map(|(class, bin)| (bin.poppable() + bin.pushed()) * class::len_of(class)).sum::<usize>()
         };
         self.iter().map(bytes_of).sum()
     }

@@ -26,7 +26,7 @@ pub const WORD: usize = 8;
 pub const SMALLEST: usize = 32;
 
 /// Largest size that a tag can hold, exclusive.
-pub const LIMIT: usize = 1 << 44;
+pub const LIMIT: usize = 1 << 41;
 
 /// The size of the block that serves a request of `len` bytes; `None` if no tag could say it.
 #[inline]

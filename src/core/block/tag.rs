@@ -1,15 +1,21 @@
 //! One word before every block.
 //!
 //! ```text
-//!   63            48 47   46      45     44   43                4  3      2   1         0
-//!  ├────────────────┼───┬───────┬──────┬─────┬───────────────────┬──────┬───┬─────────┬────┤
-//!  │      seal      │ - │PURGED │ AGED │ OWN │   size / 16       │MAPPED│ - │PREV_USED│USED│
-//!  ├────────────────┼───┴───────┴──────┴─────┴───────────────────┴──────┴───┴─────────┴────┤
+//!   63            48 47              41 40                 4  3      2    1         0
+//!  ├────────────────┼──────────────────┼────────────────────┼──────┬───┬─────────┬────┤
+//!  │      seal      │ class (used)     │     size / 16      │MAPPED│OWN│PREV_USED│USED│
+//!  │                │ PURGED,AGED(free)│                    │      │   │         │    │
+//!  ├────────────────┼──────────────────┼────────────────────┼──────┴───┴─────────┴────┤
 //! ```
 //!
 //! - **T1** The seal binds the lower 48 bits to the address where the word stands and to a key
 //!   of the process. A word that fails it was not written by the heap, or was written elsewhere.
-//! - **T2** Size is a multiple of 16 below 2^44; an epilogue has size 0.
+//! - **T2** Size is a multiple of 16 below 2^41; an epilogue has size 0.
+//! - **T3** The class of a used block is 0, or one more than the class in whose bins it rests when
+//!   the program frees it.
+//!
+//! The seal is such that the check is one multiplication: the upper sixteen bits of
+//! `word * MIX ^ mask(address)` are 0.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -21,17 +27,31 @@ pub const PREV_USED: u64 = 1 << 1;
 /// The block is a mapping of its own, outside of all segments.
 pub const MAPPED: u64 = 1 << 3;
 /// A used block that holds the allocator's own data: a table, or the objects of a slab.
-pub const OWN: u64 = 1 << 44;
+pub const OWN: u64 = 1 << 2;
 /// A free block that the last sweep saw: the next one may purge it.
-pub const AGED: u64 = 1 << 45;
+pub const AGED: u64 = 1 << 41;
 /// A free block whose inner pages were given back.
-pub const PURGED: u64 = 1 << 46;
+pub const PURGED: u64 = 1 << 42;
 
-const SIZE: u64 = ((1 << 44) - 1) & !15;
+const SIZE: u64 = ((1 << 41) - 1) & !15;
+const CLASS_SHIFT: u32 = 41;
+const CLASS: u64 = 0x7F << CLASS_SHIFT;
 const BODY: u64 = (1 << 48) - 1;
 
 /// An odd constant with well mixed bits: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
 const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// What `MIX` must be multiplied with to give 1, modulo 2^16 (Newton's iteration).
+const UNMIX: u16 = {
+    let mix = MIX as u16;
+    let mut inverse = mix;
+    let mut n = 0;
+    while n < 4 {
+        inverse = inverse.wrapping_mul(2u16.wrapping_sub(mix.wrapping_mul(inverse)));
+        n += 1;
+    }
+    inverse
+};
 
 static KEY: AtomicU64 = AtomicU64::new(0x5EED_0F7A_6B10_C0DE);
 
@@ -62,14 +82,16 @@ impl Tag {
     /// Reads `word`, found at `address`; `None` if its seal is wrong ([T1](self)).
     #[inline]
     pub fn open(word: u64, address: usize) -> Option<Self> {
-        let body = word & BODY;
-        (word >> 48 == seal(body, address)).then_some(Self(body))
+        let rest = word.wrapping_mul(MIX) ^ mask(address);
+        (rest >> 48 == 0).then_some(Self(word & BODY))
     }
 
     /// The word to store at `address`.
     #[inline]
     pub fn sealed(self, address: usize) -> u64 {
-        self.0 | seal(self.0, address) << 48
+        let wanted = (mask(address) >> 48) as u16;
+        let has = (self.0.wrapping_mul(MIX) >> 48) as u16;
+        self.0 | u64::from(wanted.wrapping_sub(has).wrapping_mul(UNMIX)) << 48
     }
 
     /// Bytes of the block, header included.
@@ -108,6 +130,24 @@ impl Tag {
         Self((self.0 & !SIZE) | (size as u64 & SIZE))
     }
 
+    /// The class in whose bins a used block rests ([T3](self)); `None` for no class.
+    #[inline]
+    pub const fn class(self) -> Option<usize> {
+        ((self.0 >> CLASS_SHIFT) as usize).checked_sub(1)
+    }
+
+    /// Those bits of a used block that say that it rests in bins of `class`.
+    #[inline]
+    pub const fn class_bits(class: usize) -> u64 {
+        (class as u64 + 1) << CLASS_SHIFT
+    }
+
+    /// The tag of a used block that no bin takes.
+    #[inline]
+    pub const fn classless(self) -> Self {
+        Self(self.0 & !CLASS)
+    }
+
     /// Whether the program or the allocator holds the block.
     #[inline]
     pub const fn is_used(self) -> bool {
@@ -122,25 +162,24 @@ impl Tag {
 }
 
 #[inline]
-fn seal(body: u64, address: usize) -> u64 {
-    (body ^ (address as u64).rotate_left(20) ^ key()).wrapping_mul(MIX) >> 48
+fn mask(address: usize) -> u64 {
+    (address as u64).rotate_left(20) ^ key()
 }
 
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(u64, &str); 6] = [
-            (USED, "USED"),
-            (PREV_USED, "PREV_USED"),
-            (MAPPED, "MAPPED"),
-            (OWN, "OWN"),
-            (AGED, "AGED"),
-            (PURGED, "PURGED"),
-        ];
+        const ANY: [(u64, &str); 4] =
+            [(USED, "USED"), (PREV_USED, "PREV_USED"), (MAPPED, "MAPPED"), (OWN, "OWN")];
+        const IDLE: [(u64, &str); 2] = [(AGED, "AGED"), (PURGED, "PURGED")];
         write!(f, "{}", self.size())?;
-        for (bit, name) in NAMES {
-            if self.has(bit) {
+        let idle = if self.is_used() { &[] } else { &IDLE[..] };
+        for (bit, name) in ANY.iter().chain(idle) {
+            if self.has(*bit) {
                 write!(f, " {name}")?;
             }
+        }
+        if let (true, Some(class)) = (self.is_used(), self.class()) {
+            write!(f, " class {class}")?;
         }
         Ok(())
     }

@@ -1,18 +1,24 @@
 //! The depot: full and empty magazines of each class, exchanged whole.
 //!
-//! A hundred objects change hands for two lock operations and not one cache miss on an object.
+//! A hundred objects change hands for two lock operations and not one cache miss on an object. What
+//! nobody wanted for a while goes back to its rooms (the working set of Bonwick and Adams 2001).
+
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::magazine::{Magazine, Stack};
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
 
-/// Bytes of full magazines that a class may keep before some go back to their rooms.
-const BUDGET: usize = 128 << 10;
+/// Bytes of full magazines that all classes together may keep in a small process. A large one
+/// keeps a fraction of its footprint.
+const LEAST_BUDGET: usize = 512 << 10;
 
 /// The magazines of one class.
 struct Shelf {
     full: Stack,
     empty: Stack,
+    /// The fewest full magazines since the last tick: so many were not needed.
+    idle: usize,
 }
 
 // SAFETY: a shelf owns its magazines.
@@ -21,16 +27,50 @@ unsafe impl Send for Shelf {}
 /// All shelves, a lock each.
 pub struct Depot {
     shelves: [Lock<Shelf>; CLASSES],
+    /// Bytes in full magazines, and how many there may be.
+    resting: AtomicUsize,
+    budget: AtomicUsize,
 }
 
 impl Depot {
     /// No magazine at all.
-    pub const EMPTY: Self =
-        Self { shelves: [const { Lock::new(Shelf { full: Stack::EMPTY, empty: Stack::EMPTY }) }; CLASSES] };
+    pub const EMPTY: Self = Self {
+        shelves: [const { Lock::new(Shelf { full: Stack::EMPTY, empty: Stack::EMPTY, idle: 0 }) }; CLASSES],
+        resting: AtomicUsize::new(0),
+        budget: AtomicUsize::new(LEAST_BUDGET),
+    };
+
+    /// Sets how many bytes may rest here, by the bytes that the process has.
+    pub fn size_for(&self, footprint: usize) {
+        self.budget.store(LEAST_BUDGET.max(footprint / 8), Ordering::Relaxed);
+    }
 
     /// A full magazine of `class`.
     pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
-        self.shelves[class].enter()?.full.pop()
+        let mut shelf = self.shelves[class].enter()?;
+        let full = shelf.full.pop()?;
+        shelf.idle = shelf.idle.min(shelf.full.count);
+        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        Some(full)
+    }
+
+    /// A full magazine of `class` that nobody wanted since the last tick.
+    pub fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
+        let mut shelf = self.shelves[class].enter()?;
+        if shelf.idle == 0 {
+            return None;
+        }
+        let full = shelf.full.pop()?;
+        shelf.idle -= 1;
+        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        Some(full)
+    }
+
+    /// Begins a new span of time for `class`: what is here now counts as idle until it is taken.
+    pub fn tick(&self, class: usize) {
+        if let Some(mut shelf) = self.shelves[class].enter() {
+            shelf.idle = shelf.full.count;
+        }
     }
 
     /// An empty magazine of `class`.
@@ -41,12 +81,12 @@ impl Depot {
     /// Keeps a full magazine. If that is one too many, another comes back: its objects are to go
     /// to their rooms.
     pub fn give_full(&self, class: usize, full: *mut Magazine) -> Option<*mut Magazine> {
-        let Some(mut shelf) = self.shelves[class].enter() else { return Some(full) };
-        // SAFETY: the caller hands it over.
-        let held = unsafe { (*full).count } as usize * class::len_of(class);
-        if (shelf.full.count + 1) * held > BUDGET {
+        let bytes = bytes_in(class, full);
+        if self.resting.load(Ordering::Relaxed) + bytes > self.budget.load(Ordering::Relaxed) {
             return Some(full);
         }
+        let Some(mut shelf) = self.shelves[class].enter() else { return Some(full) };
+        self.resting.fetch_add(bytes, Ordering::Relaxed);
         shelf.full.push(full);
         None
     }
@@ -60,14 +100,7 @@ impl Depot {
 
     /// Bytes of objects in full magazines.
     pub fn cached_bytes(&self) -> usize {
-        (0..CLASSES).map(|class| self.objects(class) * class::len_of(class)).sum()
-    }
-
-    /// Objects of `class` in full magazines.
-    fn objects(&self, class: usize) -> usize {
-        let Some(shelf) = self.shelves[class].enter() else { return 0 };
-        // SAFETY: the shelf owns its magazines, and the lock is held.
-        shelf.full.iter().map(|magazine| unsafe { (*magazine).count } as usize).sum()
+        self.resting.load(Ordering::Relaxed)
     }
 
     /// Whether `object` of `class` rests in a full magazine.
@@ -100,4 +133,10 @@ impl Depot {
             unsafe { shelf.leave() };
         }
     }
+}
+
+/// Bytes of the objects in a magazine of `class`.
+fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {
+    // SAFETY: the caller owns the magazine.
+    unsafe { (*magazine).count as usize * class::len_of(class) }
 }

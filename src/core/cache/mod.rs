@@ -1,18 +1,20 @@
 //! Floor 4: this thread's objects. No locks, no atomics.
 //!
 //! ```text
-//!   Thread ── bin[class] ─► top ─┐   loaded magazine   ├ object ┼ object ┼ ▲ ┼ ─ ┼ ─ ┤
-//!                     low, high ─┘                     low               top        high
-//!                     spare ─► another magazine, full or empty
+//!   Thread ── bin[class] ── to take from  ├ object ┼ object ┼ ▲ ┼ ─ ┤
+//!                                         low               pop
+//!                        ── to put into   ├ object ┼ ▲ ┼ ─ ┼ ─ ┼ ─ ┤
+//!                                         low      push             high
 //!   depot[class] ── full magazines, empty magazines: exchanged whole under one short lock
 //! ```
 //!
 //! An array of pointers, not a list through the objects (Bonwick and Adams 2001): push and pop
-//! move `top`; the object itself is touched for its mark only.
+//! move a pointer; the object itself is touched for its mark only.
 //!
 //! - **X1** A `Thread` is used by its own thread only, or by the holder of the allocator's lock
 //!   once that thread is gone.
-//! - **X2** `low <= top <= high`; the slots below `top` hold free objects of the bin's class.
+//! - **X2** Tops lie between the first slot and the last; the slots below hold free objects of the
+//!   bin's class.
 //! - **X3** `busy` is set while a bin is between two states. A signal handler that finds it set
 //!   touches no bin.
 

@@ -7,9 +7,15 @@
 //! - **Y1** An engine takes all its memory from one backing and can say where every byte of it is.
 
 pub mod buddy;
+pub mod freelist;
 mod runs;
+mod seal;
+pub mod table;
 mod tagged;
 mod tally;
+
+#[cfg(test)]
+mod suite;
 
 use crate::heap::Fault;
 

@@ -16,8 +16,17 @@ use core::ptr;
 use crate::heap::Growth;
 use crate::os::backing::{Backing, Run};
 
-/// Most runs of one engine: with an eighth of the footprint each, enough for 2^48 bytes.
+/// Most runs of one engine: with a sixteenth of the footprint each, enough for 2^34 bytes, and
+/// with an eighth for 2^48.
 const MOST: usize = 256;
+
+/// What an engine whose runs cannot be lengthened asks for when it holds `footprint` bytes.
+pub fn wish(growth: Growth, footprint: usize) -> usize {
+    match growth {
+        Growth::Exact => (footprint / 16).max(4 << 10),
+        Growth::Geometric => (footprint / 8).max(64 << 10),
+    }
+}
 
 /// A run and what the engine notes about it.
 #[derive(Clone, Copy, Debug)]
@@ -69,22 +78,17 @@ impl<T: Copy> Runs<T> {
         (address < sites[at].end()).then_some(at)
     }
 
-    /// Takes at least `least` bytes from `backing`, and more as `growth` says. The run is not
-    /// filed yet.
-    pub fn take<B: Backing>(
-        &mut self,
-        backing: &mut B,
-        growth: Growth,
-        footprint: usize,
-        least: usize,
-    ) -> Option<Run> {
+    /// Where the run that was taken last ends.
+    pub const fn end(&self) -> *mut u8 {
+        self.end
+    }
+
+    /// Takes at least `least` bytes from `backing`, `want` if that costs no more. The run is
+    /// not filed yet.
+    pub fn take<B: Backing>(&mut self, backing: &mut B, least: usize, want: usize) -> Option<Run> {
         if self.count == MOST {
             return None;
         }
-        let want = match growth {
-            Growth::Exact => (footprint / 16).max(4 << 10),
-            Growth::Geometric => (footprint / 8).max(64 << 10),
-        };
         let run = backing.grow(self.end, least, want.max(least))?;
         self.end = run.base.wrapping_add(run.len);
         Some(run)

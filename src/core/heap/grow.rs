@@ -75,7 +75,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         // SAFETY: [S3]: the tail has room for it.
         unsafe { brink.segment.set_epilogue(block.offset(need), PREV_USED) };
         // SAFETY: [B4]
-        unsafe { block.set_tag(tag.resized(need)) };
+        unsafe { block.set_tag(tag.resized(need).classless()) };
         // The rover of next fit may have stood on the old epilogue, which is payload now.
         self.index.placed(block.offset(need));
         true

@@ -33,6 +33,7 @@ mod tests;
 pub use inspect::Fault;
 pub use tend::Tending;
 
+use crate::block::tag::OWN;
 use crate::block::{Block, LIMIT, SMALLEST, Segments, need_of};
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
@@ -120,7 +121,7 @@ pub struct Request {
     pub len: usize,
     /// Alignment of the payload, a power of two, at least 16.
     pub align: usize,
-    /// Tag bits beside USED: 0, or OWN for the allocator's own.
+    /// Tag bits beside USED: OWN for the allocator's own, or a class.
     pub bits: u64,
 }
 
@@ -274,9 +275,11 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.counts.allocs += 1;
         self.counts.used_blocks += 1;
         self.counts.used_bytes += tag.size();
-        if bits != 0 {
+        if bits & OWN != 0 {
             self.counts.own_bytes += tag.size();
             self.counts.own_blocks += 1;
+        }
+        if bits != 0 {
             // SAFETY: [B4]
             unsafe { block.set_tag(tag.with(bits)) };
         }

@@ -8,7 +8,7 @@
 //!   become part of a larger one: a second free of the same pointer finds it.
 
 use super::{Coalesce, Heap};
-use crate::block::tag::{AGED, OWN, PREV_USED, Tag, USED};
+use crate::block::tag::{AGED, OWN, PREV_USED, Tag};
 use crate::block::{Block, WORD};
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
@@ -30,7 +30,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             self.counts.own_blocks -= 1;
         }
         // SAFETY: [B4], [F1]
-        unsafe { block.set_tag(tag.without(USED | OWN)) };
+        unsafe { block.set_tag(Tag::new(tag.size(), tag.only(PREV_USED))) };
         self.file(block, tag);
     }
 

@@ -42,7 +42,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         }
         self.counts.splits += 1;
         // SAFETY: [B4]
-        unsafe { block.set_tag(tag.resized(need)) };
+        unsafe { block.set_tag(tag.resized(need).classless()) };
         let remainder = block.offset(need);
         // SAFETY: [F1]: inside the old block; nobody's now.
         unsafe { remainder.set_tag(Tag::new(rest, PREV_USED)) };

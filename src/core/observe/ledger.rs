@@ -52,6 +52,8 @@ pub struct Ledger {
     pub rows: Rows,
     /// Bytes taken from the operating system and not given back.
     pub footprint: usize,
+    /// The most that the footprint ever was.
+    pub peak_footprint: usize,
     /// Blocks in the hands of the program.
     pub blocks: usize,
     /// Of these, mapped ones.
@@ -93,6 +95,7 @@ impl Ledger {
         Self {
             rows,
             footprint: counts.footprint + maps.footprint(),
+            peak_footprint: state.peak().max(counts.footprint + maps.footprint()),
             blocks: program_blocks + maps.count(),
             mapped_blocks: maps.count(),
             mapped_footprint: maps.footprint(),

@@ -26,7 +26,7 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
     });
     writeln!(out, "{:>16}  {:<12} taken from the system", ledger.footprint, "footprint")?;
     let c = &ledger.counts;
-    writeln!(out, "{:>16}  {:<12} the most that the heap ever was", c.peak_footprint, "peak")?;
+    writeln!(out, "{:>16}  {:<12} the most that it ever was", ledger.peak_footprint, "peak")?;
     writeln!(
         out,
         "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees",
@@ -56,7 +56,7 @@ pub fn json(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
         ("largest_free", ledger.largest_free as u64),
         ("purged", c.purged_bytes as u64),
         ("segments", c.segments as u64),
-        ("peak_footprint", c.peak_footprint as u64),
+        ("peak_footprint", ledger.peak_footprint as u64),
         ("allocs", c.allocs),
         ("frees", c.frees),
         ("splits", c.splits),

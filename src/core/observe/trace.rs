@@ -205,7 +205,16 @@ mod tests {
     use std::vec::Vec;
 
     fn record(number: u64) -> Record {
-        Record { kind: Kind::Allocate, align_log: 0, thread: 7, number, time: 9, len: 24, address: 64, old: 0 }
+        Record {
+            kind: Kind::Allocate,
+            align_log: 0,
+            thread: 7,
+            number,
+            time: 9,
+            len: 24,
+            address: 64,
+            old: 0,
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   size / 16     0  1  2 ... 31 │ 32..33  34..35 ... 62..63 │ 64..67 ... │ ...
-//!   bin           0  1  2 ... 31 │ 32      33     ... 47     │ 48     ... │ ... 607
+//!   bin           0  1  2 ... 31 │ 32      33     ... 47     │ 48     ... │ ... 543
 //!                 exact          │ sixteen to a doubling
 //! ```
 //!
@@ -22,7 +22,7 @@ const EXACT: usize = 32;
 const PER_DOUBLING: usize = 16;
 
 /// Bins in all: the last one begins just below the largest size that a tag can hold.
-pub const BINS: usize = EXACT + (44 - 4 - 5) * PER_DOUBLING;
+pub const BINS: usize = EXACT + (41 - 4 - 5) * PER_DOUBLING;
 const WORDS: usize = BINS.div_ceil(64);
 
 /// The bin of blocks of `size` ([G1](self)).

@@ -87,18 +87,7 @@ pub const fn len_of(class: usize) -> usize {
     LENS[class] as usize
 }
 
-/// The largest class whose objects fit into `len` bytes: where a freed tagged block is kept.
-/// `None` if the block is so much larger that keeping it there would waste it.
-#[inline]
-pub fn class_within(len: usize) -> Option<usize> {
-    if !(16..LARGEST + LARGEST / 8).contains(&len) {
-        return None;
-    }
-    let above = class_of(len.min(LARGEST));
-    Some(if len_of(above) > len { above - 1 } else { above })
-}
-
-/// The size of the tagged block that holds an object of `class`.
+/// Payload bytes of the tagged block that holds an object of `class`.
 #[inline]
 pub const fn block_len(class: usize) -> usize {
     // The payload of a block is eight bytes short of a multiple of sixteen: take what is there.
@@ -120,17 +109,5 @@ mod tests {
         }
         assert_eq!(before, CLASSES - 1);
         assert_eq!(len_of(SLAB_CLASSES - 1), LARGEST_SLAB);
-    }
-
-    #[test]
-    fn a_block_is_kept_where_it_serves() {
-        for len in 16..LARGEST + 100 {
-            let class = class_within(len).unwrap();
-            assert!(len_of(class) <= len, "{len}");
-            assert!(class + 1 == CLASSES || len_of(class + 1) > len, "{len}");
-        }
-        for class in 0..CLASSES {
-            assert_eq!(class_within(block_len(class)), Some(class));
-        }
     }
 }

@@ -23,7 +23,7 @@ pub const GRANULE: usize = 1 << GRANULE_SHIFT;
 pub const GRANULE_SHIFT: u32 = 16;
 
 /// Bytes of a thread's bin: the map knows where the bin of a slab's class stands.
-pub const BIN: usize = 32;
+pub const BIN: usize = 40;
 
 /// What lives in a granule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,12 @@ impl Room {
         (offset as u32).wrapping_mul(magic) < magic
     }
 
+    /// Whether blocks of the heap begin here, if the map knows the place at all.
+    #[inline(always)]
+    pub const fn is_tagged(self) -> bool {
+        self.0 as u32 == 0
+    }
+
     /// The place of the class's bin in a thread's structure.
     #[inline(always)]
     pub const fn bin_place(self) -> usize {
@@ -68,9 +74,9 @@ const FIRST: usize = 256;
 
 /// The map.
 pub struct Rooms {
-    /// The lowest and the highest address of the heap: a header may be read between them.
+    /// The lowest address of the heap and the bytes up to the highest: a header may be read there.
     low: AtomicUsize,
-    high: AtomicUsize,
+    reach: AtomicUsize,
     base: AtomicUsize,
     count: AtomicUsize,
     table: AtomicPtr<Room>,
@@ -80,8 +86,8 @@ pub struct Rooms {
 impl Rooms {
     /// Nothing is known.
     pub const EMPTY: Self = Self {
-        low: AtomicUsize::new(usize::MAX),
-        high: AtomicUsize::new(0),
+        low: AtomicUsize::new(0),
+        reach: AtomicUsize::new(0),
         base: AtomicUsize::new(0),
         count: AtomicUsize::new(0),
         table: AtomicPtr::new(core::ptr::null_mut()),
@@ -109,13 +115,13 @@ impl Rooms {
     /// Whether a header before `address` may be read, if its room is TAGGED.
     #[inline(always)]
     pub fn may_read(&self, address: usize) -> bool {
-        address > self.low.load(Ordering::Relaxed) && address < self.high.load(Ordering::Relaxed)
+        address.wrapping_sub(plain(&self.low)) < plain(&self.reach)
     }
 
     /// Sets what [`Rooms::may_read`] allows.
     pub fn bound(&self, low: usize, high: usize) {
         self.low.store(low, Ordering::Relaxed);
-        self.high.store(high, Ordering::Relaxed);
+        self.reach.store(high - low, Ordering::Relaxed);
     }
 
     /// The number of the granule around `address`, if the map reaches so far.

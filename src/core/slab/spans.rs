@@ -173,27 +173,38 @@ impl Spans {
         (got + fresh, fresh > 0)
     }
 
-    /// Takes back `object`, which lies in a slab and was checked to be an object's start. An empty
-    /// slab returns to the heap.
-    pub fn give<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, object: *mut u8) {
-        let Some(granule) = rooms.granule(object.addr()) else { return };
-        let granule = granule as u32;
-        let start = self.start_of(heap, rooms, granule);
-        let mut slab = self.at(granule);
-        let len = class::len_of(slab.class as usize);
-        // SAFETY: the object is free now.
-        unsafe { mark::set(object) };
-        link_free(object, slab.free);
-        slab.free = ((object.addr() - start.addr()) / ALIGN) as u16;
-        slab.used -= 1;
-        self.used_bytes -= len;
-        self.free_bytes += len;
-        self.put(granule, slab);
-        if slab.used == 0 {
-            self.dissolve(heap, rooms, granule);
-        } else {
-            self.regrade(granule);
+    /// Takes back the leading ones of `objects` that lie in one slab with the first; how many those
+    /// were. All lie in slabs and were checked to be starts. An empty slab returns to the heap.
+    pub fn give<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        objects: &[*mut u8],
+    ) -> usize {
+        let Some(granule) = objects.first().and_then(|first| rooms.granule(first.addr())) else {
+            return objects.len();
+        };
+        let start = rooms.address(granule);
+        let mut slab = self.at(granule as u32);
+        let mut given = 0;
+        for object in objects.iter().take_while(|o| o.addr().wrapping_sub(start) < GRANULE) {
+            // SAFETY: the object is free now.
+            unsafe { mark::set(*object) };
+            link_free(*object, slab.free);
+            slab.free = ((object.addr() - start) / ALIGN) as u16;
+            given += 1;
         }
+        let bytes = given * class::len_of(slab.class as usize);
+        slab.used -= given as u16;
+        self.used_bytes -= bytes;
+        self.free_bytes += bytes;
+        self.put(granule as u32, slab);
+        if slab.used == 0 {
+            self.dissolve(heap, rooms, granule as u32);
+        } else {
+            self.regrade(granule as u32);
+        }
+        given
     }
 
     /// Calls `see` with the granule, the class and the used objects of every slab.

@@ -64,7 +64,8 @@ impl Translator {
     /// Appends the events that `call` stands for: usually one.
     pub fn translate(&mut self, call: &Call, events: &mut Vec<Event>) {
         let time = call.time.saturating_sub(*self.begin.get_or_insert(call.time));
-        let event = |kind, id, len| Event { kind, align_log: call.align_log, thread: call.thread, id, len, time };
+        let event =
+            |kind, id, len| Event { kind, align_log: call.align_log, thread: call.thread, id, len, time };
         let gone = |id| Event { align_log: 0, ..event(Kind::Free, id, 0) };
         match call.kind {
             Kind::FreeNull => events.push(event(Kind::FreeNull, 0, 0)),
@@ -106,7 +107,8 @@ pub fn each<B: Deref<Target = [u8]>>(
     reader: &Reader<B>,
     see: &mut dyn FnMut(&[Event]) -> bool,
 ) -> Result<Losses, Broken> {
-    let chunks: Vec<_> = reader.chunks().iter().filter(|chunk| chunk.kind == RAW && chunk.events > 0).collect();
+    let chunks: Vec<_> =
+        reader.chunks().iter().filter(|chunk| chunk.kind == RAW && chunk.events > 0).collect();
     // Chunks by the number of their next record, with the place of that record.
     let mut heap: BinaryHeap<Reverse<(u64, usize, usize)>> =
         chunks.iter().enumerate().map(|(at, chunk)| Reverse((chunk.first, at, 0))).collect();

@@ -161,11 +161,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_event() -> impl Strategy<Value = Event> {
-        (1..=6u8, 0..32u8, 0..4u32, any::<u32>(), any::<u64>()).prop_map(|(kind, align_log, thread, id, len)| {
-            let kind = Kind::of(kind).unwrap();
-            let id = if kind == Kind::FreeNull { 0 } else { id };
-            Event { kind, align_log, thread, id, len: if kind.has_len() { len } else { 0 }, time: 0 }
-        })
+        (1..=6u8, 0..32u8, 0..4u32, any::<u32>(), any::<u64>()).prop_map(
+            |(kind, align_log, thread, id, len)| {
+                let kind = Kind::of(kind).unwrap();
+                let id = if kind == Kind::FreeNull { 0 } else { id };
+                Event { kind, align_log, thread, id, len: if kind.has_len() { len } else { 0 }, time: 0 }
+            },
+        )
     }
 
     proptest! {

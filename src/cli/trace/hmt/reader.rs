@@ -105,7 +105,8 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         let mut events = Vec::new();
         for chunk in &self.chunks {
             let damaged = || Broken::new(chunk.offset, "a damaged chunk");
-            let plain = lz4_flex::block::decompress(self.body(chunk), chunk.unpacked).map_err(|_| damaged())?;
+            let plain =
+                lz4_flex::block::decompress(self.body(chunk), chunk.unpacked).map_err(|_| damaged())?;
             events.clear();
             column::decode(&plain, chunk.events, &mut events).ok_or_else(damaged)?;
             if !see(&events) {
@@ -145,7 +146,9 @@ fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
                 chunks.push(chunk);
             }
             PACKED if cut => break,
-            PACKED if chunk.unpacked / MOST_RATIO <= stored && chunk.events <= chunk.unpacked => chunks.push(chunk),
+            PACKED if chunk.unpacked / MOST_RATIO <= stored && chunk.events <= chunk.unpacked => {
+                chunks.push(chunk)
+            }
             PACKED => return Err(Broken::new(chunk.offset, "a damaged chunk")),
             INDEX if !cut => {
                 let trailer = bytes.get(at..at + TRAILER);
@@ -195,10 +198,12 @@ mod tests {
         let reader = Reader::open(&bytes[..]).unwrap();
 
         let mut back = Vec::new();
-        reader.each(&mut |events| {
-            back.extend_from_slice(events);
-            true
-        }).unwrap();
+        reader
+            .each(&mut |events| {
+                back.extend_from_slice(events);
+                true
+            })
+            .unwrap();
 
         assert!(reader.note().is_none());
         assert!(back.into_iter().eq(events().into_iter().cycle().take(70_000)));

@@ -34,7 +34,7 @@ pub use system::{Binary, Fibonacci, System, Tertiary, Weighted};
 use self::lists::{Lists, plot_of};
 use self::mark::{Mark, Tag};
 use self::plot::{Plot, Spot};
-use super::runs::Runs;
+use super::runs::{Runs, wish};
 use super::{Engine, Figures, Grant, Held, Kind, Piece};
 use crate::fatal;
 use crate::heap::{Fault, Growth};
@@ -172,7 +172,8 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
     fn grow(&mut self, units: usize, align: usize) -> Option<()> {
         let class = S::LAW.holding(units.checked_add(align / UNIT - 1)?)?;
         let least = Plot::<UNIT>::bytes_for(S::LAW.size(class));
-        let run = self.runs.take(&mut self.backing, self.growth, self.figures.footprint, least)?;
+        let want = wish(self.growth, self.figures.footprint);
+        let run = self.runs.take(&mut self.backing, least, want)?;
         let plot = Plot::<UNIT>::of(run);
         self.runs.file(run, ());
         self.figures.took(run.len);
@@ -262,12 +263,7 @@ fn lead_in<const UNIT: usize>(start: usize, size: usize, units: usize, align: us
 }
 
 /// Drops the pages inside the free block at unit `at`; whether it was worth it.
-fn purge<B: Backing, const UNIT: usize>(
-    backing: &mut B,
-    plot: Plot<UNIT>,
-    at: usize,
-    size: usize,
-) -> bool {
+fn purge<B: Backing, const UNIT: usize>(backing: &mut B, plot: Plot<UNIT>, at: usize, size: usize) -> bool {
     let (mark, start) = (plot.mark(at), plot.address(at));
     let (body, end) = (start.addr() + LINKS, start.addr() + size);
     let (from, to) = (round_up(body, PAGE), round_down(end, PAGE));

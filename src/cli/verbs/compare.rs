@@ -1,0 +1,116 @@
+//! `heapmm compare`: one trace through many policies, side by side.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+
+use super::replay::{given_up, opened};
+use crate::fail::{Fail, Verdict};
+use crate::picture::{self, Play};
+use crate::play::catalogue::{self, Entry};
+use crate::play::player::{self, Outcome, Rules};
+use crate::play::score::Score;
+use crate::play::table;
+use crate::show::file::Draft;
+use crate::show::progress::Progress;
+use crate::show::table::Format;
+use crate::trace::Trace;
+use crate::trace::survey::Survey;
+
+/// Play a trace through many policies, side by side.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The trace: .rep or .hmt.
+    file: PathBuf,
+    /// The policies, separated by commas, or `all`.
+    #[arg(long, value_name = "A,B", default_value = "all")]
+    policies: String,
+    #[command(flatten)]
+    rules: Rules,
+    /// The shape of the table.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write a page with the table and the pictures; it needs no network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the pictures alone.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Moments at which pictures are taken.
+const SAMPLES: u64 = 160;
+
+impl Compare {
+    pub fn run(self) -> Verdict {
+        let entries = catalogue::listed(&self.policies)?;
+        let (trace, survey) = opened(&self.file)?;
+        let outcomes = self.play_all(&trace, &survey, &entries)?;
+        let mut scores: Vec<Score> = entries
+            .iter()
+            .zip(&outcomes)
+            .map(|(entry, outcome)| Score::of(entry.name, &survey, outcome))
+            .collect();
+        table::award(&mut scores);
+        for score in scores.iter().filter(|score| !score.is_whole()) {
+            eprintln!("heapmm: {}", given_up(score, &self.rules));
+        }
+        let table = table::table(&scores, self.format);
+        super::print(&table, self.format)?;
+        let advice = table::advice(&scores);
+        if self.format == Format::Text {
+            writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))?;
+        }
+        self.draw(&survey, &scores, &outcomes, &advice)?;
+        Ok(0)
+    }
+
+    /// Plays the trace through all `entries`, as many at a time as there are processors.
+    fn play_all(&self, trace: &Trace, survey: &Survey, entries: &[Entry]) -> Verdict<Vec<Outcome>> {
+        let samples = (self.html.is_some() || self.svg.is_some()).then_some(SAMPLES);
+        let progress = Progress::new(survey.events.saturating_mul(entries.len() as u64), "replaying");
+        let next = AtomicUsize::new(0);
+        let results: Vec<Mutex<Option<Verdict<Outcome>>>> =
+            entries.iter().map(|_| Mutex::new(None)).collect();
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    while let Some((entry, result)) = {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        entries.get(at).zip(results.get(at))
+                    } {
+                        let outcome = player::play(trace, survey, entry, &self.rules, samples, &progress);
+                        if let Ok(mut place) = result.lock() {
+                            *place = Some(outcome);
+                        }
+                    }
+                });
+            }
+        });
+        let lost = || Err(Fail::new(Fail::OWN, "a replay came to no end"));
+        results.into_iter().map(|result| result.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
+    }
+
+    fn draw(&self, survey: &Survey, scores: &[Score], outcomes: &[Outcome], advice: &str) -> Verdict<()> {
+        let plays: Vec<Play> = scores
+            .iter()
+            .zip(outcomes)
+            .filter_map(|(score, outcome)| Some(Play { score, film: outcome.film.as_ref()? }))
+            .filter(|play| play.score.is_whole())
+            .collect();
+        let title = self.file.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(path) = &self.html {
+            Draft::write(path, picture::page::page(&title, survey, scores, &plays, advice).as_bytes())?;
+            eprintln!("written:  {}", path.display());
+        }
+        if let Some(path) = &self.svg {
+            Draft::write(path, picture::sheet::sheet(&title, survey, &plays).as_bytes())?;
+            eprintln!("written:  {}", path.display());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! `heapmm replay`: one trace through one policy.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::fail::{Fail, Verdict};
+use crate::play::player::{self, Rules};
+use crate::play::score::{METRICS, Score};
+use crate::play::{catalogue, table};
+use crate::show::number::{count, percent};
+use crate::show::progress::Progress;
+use crate::show::table::{Cell, Format};
+use crate::trace::Trace;
+use crate::trace::survey::Survey;
+
+/// Play a trace through a policy and say how well it used memory.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The trace: .rep or .hmt.
+    file: PathBuf,
+    /// The policy; `heapmm policies` lists the names.
+    #[arg(long, value_name = "NAME", default_value = "segregated-best")]
+    policy: String,
+    #[command(flatten)]
+    rules: Rules,
+    /// The shape of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Replay {
+    pub fn run(self) -> Verdict {
+        let entry = catalogue::named(&self.policy)?;
+        let (trace, survey) = opened(&self.file)?;
+        let progress = Progress::new(survey.events, entry.name);
+        let outcome = player::play(&trace, &survey, &entry, &self.rules, None, &progress)?;
+        drop(progress);
+        let score = Score::of(entry.name, &survey, &outcome);
+        if !score.is_whole() {
+            return Err(Fail::new(Fail::IO, given_up(&score, &self.rules)));
+        }
+        match self.format {
+            Format::Text => self.print_text(&score, &survey).map_err(|error| Fail::output(&error))?,
+            format => super::print(&table::table(std::slice::from_ref(&score), format), format)?,
+        }
+        let file = self.file.display();
+        eprintln!("next:  heapmm compare {file}");
+        Ok(0)
+    }
+
+    fn print_text(&self, score: &Score, survey: &Survey) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let file = self.file.display();
+        writeln!(out, "{}  {file}  {} operations", score.policy, count(survey.events))?;
+        for metric in METRICS {
+            let cell = (metric.of)(score);
+            if cell != Cell::None {
+                writeln!(out, "  {:<13} {:>12}   {}", metric.title, cell.text(), metric.help)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The trace at `path`, known to make sense; a note on stderr if it is not whole.
+pub fn opened(path: &std::path::Path) -> Verdict<(Trace, Survey)> {
+    let trace = Trace::open(path)?;
+    let survey = Survey::of(&trace)?;
+    if let Some(note) = trace.note() {
+        eprintln!("heapmm: {}: {note}", path.display());
+    }
+    if survey.events == 0 {
+        return Err(Fail::new(Fail::IO, format!("{}: no operations to play", path.display())));
+    }
+    Ok((trace, survey))
+}
+
+/// What is said of a replay that took too long.
+pub fn given_up(score: &Score, rules: &Rules) -> String {
+    let part = percent(score.played);
+    format!(
+        "{}: given up after {} s at {part} of the trace; --patience raises that",
+        score.policy, rules.patience
+    )
+}

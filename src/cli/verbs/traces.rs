@@ -1,0 +1,128 @@
+//! `heapmm trace`: traces made by recipe, and what a trace asks for.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use crate::fail::{Fail, Verdict};
+use crate::show::file::Draft;
+use crate::show::number::some;
+use crate::show::table::{Cell, Format, Table};
+use crate::trace::recipe::{self, Load, Name};
+use crate::trace::rep::{Summary, Writer};
+use crate::trace::survey::Survey;
+use crate::trace::{Trace, rep};
+
+/// Make a trace by a recipe, or say what a trace asks for.
+#[derive(Debug, Args)]
+pub struct Traces {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Gen(Gen),
+    Info(Info),
+}
+
+/// Make one of the classroom's traces.
+#[derive(Debug, Args)]
+struct Gen {
+    /// Which one.
+    #[arg(value_enum)]
+    name: Name,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE.rep")]
+    output: PathBuf,
+    /// The seed of the dice, for `random` and `steady`.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Replacements of `steady`.
+    #[arg(long, default_value_t = 100_000)]
+    rounds: usize,
+    /// Blocks of `steady` that are live at once.
+    #[arg(long, default_value_t = 2_000)]
+    live: usize,
+    /// Largest request of `steady`, in bytes.
+    #[arg(long, default_value_t = 4_096)]
+    largest: usize,
+}
+
+/// Say what a trace asks for in all.
+#[derive(Debug, Args)]
+struct Info {
+    /// The trace: .rep or .hmt.
+    file: PathBuf,
+    /// The shape of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Traces {
+    pub fn run(self) -> Verdict {
+        match self.action {
+            Action::Gen(gen_) => gen_.run(),
+            Action::Info(info) => info.run(),
+        }
+    }
+}
+
+impl Gen {
+    fn run(self) -> Verdict {
+        let load = Load { rounds: self.rounds, live: self.live, largest: self.largest };
+        let trace = Trace::of("recipe", recipe::events(self.name, self.seed, load));
+        let survey = write_rep(&trace, &self.output)?;
+        eprintln!("{}: {}", self.output.display(), some(survey.events, "operation"));
+        Ok(0)
+    }
+}
+
+/// Writes `trace` to `path` in the classroom format; what it asks for.
+pub fn write_rep(trace: &Trace, path: &Path) -> Verdict<Survey> {
+    let survey = Survey::of(trace)?;
+    let summary = Summary { peak: survey.peak, ids: survey.allocs, ops: survey.events };
+    let mut draft = Draft::new(path)?;
+    let mut out: rep::Writer<&mut dyn Write> =
+        Writer::new(&mut draft as &mut dyn Write, summary).map_err(|error| Fail::io(path, &error))?;
+    let mut failed = None;
+    trace.each(&mut |events| {
+        failed = out.write(events).err();
+        failed.is_none()
+    })?;
+    if let Some(error) = failed {
+        return Err(Fail::io(path, &error));
+    }
+    draft.finish()?;
+    Ok(survey)
+}
+
+impl Info {
+    fn run(self) -> Verdict {
+        let trace = Trace::open(&self.file)?;
+        let survey = Survey::of(&trace)?;
+        if let Some(note) = trace.note() {
+            eprintln!("heapmm: {}: {note}", self.file.display());
+        }
+        let mut table = Table::new("trace", &[("figure", "figure"), ("value", "value")]);
+        let rows = [
+            ("events", Cell::Count(survey.events)),
+            ("threads", Cell::Count(survey.threads)),
+            ("allocations", Cell::Count(survey.allocs)),
+            ("resizes", Cell::Count(survey.resizes)),
+            ("frees", Cell::Count(survey.frees)),
+            ("bytes asked for", Cell::Bytes(survey.total)),
+            ("largest request", Cell::Bytes(survey.largest)),
+            ("peak", Cell::Bytes(survey.peak)),
+            ("peak after event", Cell::Count(survey.peak_at + 1)),
+            ("most blocks", Cell::Count(survey.peak_blocks)),
+            ("live at end", Cell::Bytes(survey.left)),
+            ("blocks at end", Cell::Count(survey.left_blocks)),
+            ("microseconds", Cell::Count(survey.lasted)),
+        ];
+        table.rows.extend(rows.map(|(name, cell)| vec![Cell::word(name), cell]));
+        super::print(&table, self.format)?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,15 @@
+/* One byte is written below a block. */
+#include "misuse.h"
+
+int main(int argc, char **argv)
+{
+    size_t size = number(argc, argv);
+    char *below = block_of(size), *block = block_of(size);
+    fault_is_within(block - 16, block + 16);
+
+    block[-8] ^= 0x20;
+
+    free(block);
+    free(below);
+    return survived();
+}

@@ -1,0 +1,131 @@
+//! The shared object as a file: what it exports, what it needs, how it is linked.
+
+#![allow(clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use support::library;
+
+/// The names that are always exported, beside those that start with `heapmm_`.
+const EXPORTED: &[&str] = &[
+    "malloc",
+    "free",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "valloc",
+    "pvalloc",
+    "malloc_usable_size",
+    "free_sized",
+    "free_aligned_sized",
+    "cfree",
+    "malloc_trim",
+    "mallopt",
+    "mallinfo",
+    "mallinfo2",
+    "malloc_stats",
+    "malloc_info",
+    "__libc_malloc",
+    "__libc_free",
+    "__libc_calloc",
+    "__libc_realloc",
+    "__libc_memalign",
+    "__libc_valloc",
+    "__libc_pvalloc",
+    "dlopen",
+    "_exit",
+    "_Exit",
+];
+
+/// The size that the file may not reach.
+const SIZE: u64 = 200 * 1024;
+
+/// What a tool of the binutils prints of the library.
+fn print(tool: &str, arguments: &[&str]) -> String {
+    let output = Command::new(tool)
+        .env("LC_ALL", "C")
+        .args(arguments)
+        .arg(library())
+        .output()
+        .expect("the binutils are installed with the compiler");
+    assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("names are ASCII")
+}
+
+/// Whether a name may be exported without being one that must be.
+fn may_be_exported(name: &str) -> bool {
+    ["heapmm_", "_Zn", "_Zd"].iter().any(|start| name.starts_with(start))
+}
+
+#[test]
+fn the_exported_names_are_the_promised_ones_and_no_other() {
+    let listing = print("nm", &["-D", "--defined-only", "-f", "posix"]);
+
+    let found: BTreeSet<&str> = listing
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(|name| name.split('@').next().unwrap_or(name))
+        .collect();
+    let missing: Vec<&&str> = EXPORTED.iter().filter(|name| !found.contains(*name)).collect();
+    let strange: Vec<&&str> =
+        found.iter().filter(|name| !EXPORTED.contains(name) && !may_be_exported(name)).collect();
+    assert_eq!(missing, Vec::<&&str>::new(), "missing");
+    assert_eq!(strange, Vec::<&&str>::new(), "not promised");
+    assert!(found.iter().any(|name| name.starts_with("heapmm_")));
+}
+
+#[test]
+fn the_c_library_is_all_that_it_needs() {
+    let dynamic = print("readelf", &["-dW"]);
+
+    let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert_eq!(needed.len(), 1, "{needed:?}");
+    assert!(needed[0].contains("[libc.so.6]"), "{needed:?}");
+}
+
+#[test]
+fn it_is_bound_at_once_never_unloaded_and_has_a_name() {
+    let dynamic = print("readelf", &["-dW"]);
+
+    let flags: Vec<&str> = dynamic.lines().filter(|line| line.contains("FLAGS")).collect();
+    assert!(flags.iter().any(|line| line.contains("NOW")), "{flags:?}");
+    assert!(flags.iter().any(|line| line.contains("NODELETE")), "{flags:?}");
+    assert!(dynamic.contains("(SONAME)") && dynamic.contains("[libheapmm.so"), "{dynamic}");
+    assert!(!dynamic.contains("TEXTREL"), "{dynamic}");
+}
+
+#[test]
+fn it_takes_at_most_64_bytes_of_static_tls() {
+    let segments = print("readelf", &["-lW"]);
+
+    let sizes: Vec<u64> = segments
+        .lines()
+        .filter(|line| line.trim_start().starts_with("TLS "))
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .filter_map(|size| u64::from_str_radix(size.trim_start_matches("0x"), 16).ok())
+        .collect();
+    assert!(segments.contains("LOAD"), "{segments}");
+    assert!(sizes.iter().sum::<u64>() <= 64, "{sizes:?}");
+}
+
+#[test]
+fn no_segment_is_writable_and_executable() {
+    let segments = print("readelf", &["-lW"]);
+
+    let both: Vec<&str> = segments.lines().filter(|line| line.contains(" RWE ")).collect();
+    assert_eq!(both, Vec::<&str>::new());
+}
+
+#[test]
+fn the_file_is_smaller_than_200_kilobytes() {
+    let size = fs::metadata(library()).expect("the library was built").len();
+
+    assert!(size < SIZE, "{size} bytes");
+}

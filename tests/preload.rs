@@ -1,0 +1,75 @@
+//! The tools of every Unix system, one shell command a case: the same words,
+//! errors, exit status and files with the library preloaded as without it, and
+//! a report of every process that adds up.
+//!
+//! The cases are the lines of `tests/commands/*.txt`.
+
+#![allow(clippy::expect_used)]
+
+mod commands;
+mod support;
+
+use std::collections::BTreeSet;
+
+use commands::{Table, Verdict};
+
+/// Runs a table under a policy; names every case that fails, not only the first.
+fn runs_as_without(table: &str, policy: Option<&str>) {
+    let verdicts: Vec<Verdict> = Table::read(table).judge(policy);
+
+    let failures: Vec<String> = verdicts.iter().filter_map(Verdict::failure).collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} commands differ:\n\n{}",
+        failures.len(),
+        verdicts.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn coreutils_do_the_same_under_the_default_policy() {
+    runs_as_without("coreutils", None);
+}
+
+#[test]
+fn coreutils_do_the_same_under_the_literal_policy() {
+    runs_as_without("coreutils", Some("implicit-first"));
+}
+
+#[test]
+fn text_tools_do_the_same_under_the_default_policy() {
+    runs_as_without("text", None);
+}
+
+#[test]
+fn text_tools_do_the_same_under_the_literal_policy() {
+    runs_as_without("text", Some("implicit-first"));
+}
+
+#[test]
+fn archivers_do_the_same_under_the_default_policy() {
+    runs_as_without("archives", None);
+}
+
+#[test]
+fn archivers_do_the_same_under_the_literal_policy() {
+    runs_as_without("archives", Some("implicit-first"));
+}
+
+#[test]
+fn shells_do_the_same_under_the_default_policy() {
+    runs_as_without("shells", None);
+}
+
+#[test]
+fn shells_do_the_same_under_the_literal_policy() {
+    runs_as_without("shells", Some("implicit-first"));
+}
+
+#[test]
+fn the_table_names_a_hundred_programs_of_coreutils() {
+    let programs: BTreeSet<String> = Table::read("coreutils").programs();
+
+    assert!(programs.len() >= 100, "only {}: {programs:?}", programs.len());
+}

@@ -1,0 +1,85 @@
+//! Stories 10, 11 and 12: memory is given back, is not hoarded, and may run out.
+
+use super::{LITERAL, POLICIES, figures, story, without};
+use crate::support::Run;
+
+const MIB: i64 = 1 << 20;
+
+#[test]
+fn story_10_a_gibibyte_goes_back_with_malloc_trim() {
+    story("burst", &["trim", "1024"], None).run().succeeded();
+}
+
+#[test]
+fn story_10_a_gibibyte_goes_back_within_a_second_of_calls() {
+    story("burst", &["calls", "1024"], None).run().succeeded();
+}
+
+#[test]
+fn story_10_a_burst_goes_back_under_the_literal_policy() {
+    story("burst", &["trim", "32"], LITERAL).run().succeeded();
+}
+
+#[test]
+fn story_11_a_program_commits_and_touches_little_at_its_start() {
+    let theirs = figures(&without("start", &[]).run().succeeded());
+    for policy in POLICIES {
+        let ours = figures(&story("start", &[], policy).run().succeeded());
+
+        assert!(ours[0] <= theirs[0] + MIB, "committed: {ours:?} {theirs:?}");
+        assert!(ours[1] <= 2 * MIB, "resident: {ours:?} {theirs:?}");
+        assert!(ours[2] <= theirs[2] + 10, "mappings: {ours:?} {theirs:?}");
+    }
+}
+
+#[test]
+fn story_11_the_history_of_ten_thousand_large_blocks_leaves_few_mappings() {
+    for policy in POLICIES {
+        story("mappings", &[], policy).run().succeeded().report();
+    }
+}
+
+/// Programs that run in 64 MiB of address space, or 8 MiB of data, as they do without the library.
+const MODEST: &[&str] = &[
+    "ls -l /usr/bin",
+    "sort -r /etc/passwd",
+    "find /usr/share/doc -maxdepth 1",
+    "awk '{ n += length($0) } END { print n }' /etc/services",
+    "sed s/a/b/g /etc/passwd",
+    "grep -c . /etc/services",
+    "perl -e 'my %h; $h{$_} = \"x\" x 10 for 1 .. 5000; print scalar(keys %h), \"\\n\"'",
+    "bash -c 'for i in 1 2 3; do echo $i; done | sort -n'",
+];
+
+/// Runs the modest programs within bounds, with and without the library.
+fn modest_programs_run(bound: impl Fn(Run) -> Run) {
+    for command in MODEST {
+        let plain = bound(Run::shell(command)).run().succeeded();
+        for policy in POLICIES {
+            let outcome = bound(Run::shell(command).preload(policy)).run().succeeded();
+
+            assert_eq!(outcome.text(), plain.text(), "{command} under {policy:?}");
+            assert_eq!(outcome.errors(), plain.errors(), "{command} under {policy:?}");
+        }
+    }
+}
+
+#[test]
+fn story_12_programs_run_in_64_mebibytes_of_address_space() {
+    modest_programs_run(|run| run.limit_as(64 << 20));
+}
+
+#[test]
+fn story_12_programs_run_in_8_mebibytes_of_data() {
+    modest_programs_run(|run| run.limit_data(8 << 20));
+}
+
+#[test]
+fn exhausted_memory_is_null_with_enomem_and_comes_back() {
+    for size in ["24", "1000", "40000", "300000"] {
+        story("exhaustion", &[size], None).run().succeeded();
+    }
+    for size in ["40000", "300000"] {
+        story("exhaustion", &[size], LITERAL).run().succeeded();
+    }
+}

@@ -1,0 +1,42 @@
+//! What all stories share: compiling a story, running it, reading its figures.
+
+mod fork;
+mod loading;
+mod memory;
+mod refusal;
+mod threads;
+mod tools;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::{Outcome, Run, compile};
+
+/// The configuration without any accelerator.
+const LITERAL: Option<&str> = Some("implicit-first");
+/// Both configurations that a story runs under, where the literal one is quick enough.
+const POLICIES: [Option<&str>; 2] = [None, LITERAL];
+/// The bound of a long story; the machine may be busy.
+const LONG: Duration = Duration::from_secs(100);
+
+/// Compiles a story.
+fn program(name: &str) -> PathBuf {
+    compile(&format!("story_{name}"), &["-fno-builtin"])
+}
+
+/// A run of a story under the library.
+fn story(name: &str, arguments: &[&str], policy: Option<&str>) -> Run {
+    Run::new(program(name)).args(arguments).preload(policy).timeout(LONG)
+}
+
+/// The same story with the C library's own allocator.
+fn without(name: &str, arguments: &[&str]) -> Run {
+    Run::new(program(name)).args(arguments).timeout(LONG)
+}
+
+/// The numbers that a story printed.
+fn figures(outcome: &Outcome) -> Vec<i64> {
+    let text = outcome.text();
+    let words = text.split_whitespace();
+    words.map(|word| word.parse().expect("a figure")).collect()
+}

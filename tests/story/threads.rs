@@ -1,0 +1,44 @@
+//! Stories 4, 8, 9, 13 and 18: threads.
+
+use super::{LITERAL, POLICIES, story};
+
+#[test]
+fn story_04_twenty_thousand_threads_leave_nothing_behind() {
+    story("threads", &["20000"], None).run().succeeded().report();
+}
+
+#[test]
+fn story_08_a_thread_that_only_frees_does_not_blow_the_heap_up() {
+    story("only_free", &[], None).run().succeeded().report();
+}
+
+#[test]
+fn story_08_threads_that_die_with_live_blocks_do_not_blow_the_heap_up() {
+    story("dying", &[], None).run().succeeded().report();
+}
+
+#[test]
+fn story_09_a_hundred_idle_threads_stay_small() {
+    for policy in POLICIES {
+        story("idle", &[], policy).run().succeeded();
+    }
+}
+
+#[test]
+fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
+    story("handler", &["20000"], None).run().succeeded();
+}
+
+#[test]
+fn story_13_a_handler_that_allocates_is_safe_under_the_literal_policy() {
+    story("handler", &["4000"], LITERAL).run().succeeded();
+}
+
+#[test]
+fn story_18_the_library_starts_no_thread() {
+    for policy in POLICIES {
+        let outcome = story("plain", &[], policy).run().succeeded();
+
+        assert_eq!(outcome.text(), "sum 4950000, threads 1\n");
+    }
+}
