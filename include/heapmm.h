@@ -14,7 +14,7 @@
 typedef enum {
   // In the hands of the program.
   HEAPMM_USED = 0,
-  // Free.
+  // Free, or kept for the program's next request.
   HEAPMM_FREE = 1,
   // The allocator's own.
   HEAPMM_OWN = 2,
@@ -30,7 +30,7 @@ typedef struct {
   size_t size;
   // Taken from the system and not given back.
   size_t footprint;
-  // The most that the tagged heap ever was.
+  // The most that the footprint ever was.
   size_t peak_footprint;
   // In the hands of the program, in tagged blocks and slabs.
   size_t live;
@@ -69,6 +69,36 @@ typedef int (*heapmm_visit_t)(void *payload, size_t len, heapmm_kind_t kind, voi
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// `len` bytes, not initialised; NULL with ENOMEM. These six work without replacing malloc.
+void *heapmm_malloc(size_t len);
+
+// `count` times `len` bytes, all zero; NULL with ENOMEM.
+void *heapmm_calloc(size_t count, size_t len);
+
+// Resizes the block at `payload` to `len` bytes; it may move. NULL with ENOMEM leaves it.
+//
+// # Safety
+//
+// `payload` is NULL or a live block of this library.
+void *heapmm_realloc(void *payload, size_t len);
+
+// `len` bytes at a multiple of `align`, which is rounded up to a power of two.
+void *heapmm_aligned_alloc(size_t align, size_t len);
+
+// Takes back the block at `payload`; NULL is nothing.
+//
+// # Safety
+//
+// `payload` is NULL or a live block of this library.
+void heapmm_free(void *payload);
+
+// Bytes that may be used at `payload`, at least what was asked for; 0 for NULL.
+//
+// # Safety
+//
+// `payload` is NULL or a live block of this library.
+size_t heapmm_usable_size(void *payload);
 
 // The version of the library, such as "0.1.0".
 const char *heapmm_version(void);

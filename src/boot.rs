@@ -1,20 +1,22 @@
 //! The late and optional parts: what happens at start, at fork and at the end.
 //!
 //! ```text
-//!   constructor   bad settings are named; fork handlers; a private stderr for the report
-//!   fork          the lock is taken before, given back in both processes after
+//!   constructor   bad settings are named; a private stderr for the report
+//!   fork          with a second thread: the locks are taken before, given back in both after
 //!   end           destructor or _exit: the report, once for each process
 //! ```
 //!
 //! Nothing here has to run for malloc to work.
 
+use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_int, c_void};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use heapmm_core::allocator::{Forking, Hooks};
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
-use heapmm_core::os::{environment, file};
+use heapmm_core::os::{environment, file, thread};
 use heapmm_core::settings::{Format, Problem, Settings};
 
 use crate::ALLOCATOR;
@@ -25,11 +27,22 @@ const BAD_CONFIGURATION: c_int = 78;
 /// A copy of stderr for the report, or -1. Programs close theirs before the report is due.
 static REPORT_FD: AtomicI32 = AtomicI32::new(-1);
 /// The process that reports; another number means a child that shares our memory (vfork).
+#[unsafe(link_section = ".data")]
 static PID: AtomicI32 = AtomicI32::new(0);
 /// Whether a report is due.
+#[unsafe(link_section = ".data")]
 static REPORTS: AtomicBool = AtomicBool::new(false);
-/// Whether the fork under way took the lock.
-static FORK_LOCKED: AtomicBool = AtomicBool::new(false);
+/// Whether forks are watched.
+#[unsafe(link_section = ".data")]
+static WATCHING: AtomicBool = AtomicBool::new(false);
+/// The locks that the fork under way took.
+#[unsafe(link_section = ".data")]
+static FORKING: ForkState = ForkState(UnsafeCell::new(Forking::NONE));
+
+struct ForkState(UnsafeCell<Forking>);
+
+// SAFETY: the C library runs one fork at a time.
+unsafe impl Sync for ForkState {}
 
 unsafe extern "C" {
     fn pthread_atfork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) -> c_int;
@@ -41,9 +54,11 @@ fn start() {
     if !environment::is_secure() {
         name_problems(settings.strict);
     }
-    // SAFETY: plain functions that stay loaded: the library is never unloaded.
-    unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
-    ALLOCATOR.watch_threads(thread_ended);
+    // A process with one thread forks without our help, and most processes have one.
+    ALLOCATOR.watch_threads(Hooks { second: watch_forks, ended: thread_ended });
+    if !ALLOCATOR.prepare() || settings.stats {
+        watch_forks();
+    }
     if settings.verbose {
         let version = env!("CARGO_PKG_VERSION");
         complain(format_args!("version {version}, policy {}", settings.policy.row().name));
@@ -83,23 +98,34 @@ fn name_problems(strict: bool) {
     }
 }
 
+/// Asks for calls around every fork, once.
+fn watch_forks() {
+    if !WATCHING.swap(true, Ordering::Relaxed) {
+        // SAFETY: plain functions that stay loaded: the library is never unloaded.
+        unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
+    }
+}
+
 extern "C" fn before_fork() {
-    FORK_LOCKED.store(ALLOCATOR.before_fork(), Ordering::Relaxed);
+    let taken = ALLOCATOR.before_fork();
+    // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
+    unsafe { FORKING.0.get().write(taken) };
 }
 
 extern "C" fn after_fork_parent() {
-    if FORK_LOCKED.load(Ordering::Relaxed) {
-        // SAFETY: this thread took the lock in `before_fork`.
-        unsafe { ALLOCATOR.after_fork(false) };
-    }
+    after_fork(false);
 }
 
 extern "C" fn after_fork_child() {
     PID.store(file::pid(), Ordering::Relaxed);
-    if FORK_LOCKED.load(Ordering::Relaxed) {
-        // SAFETY: this thread's copy took the lock in `before_fork`.
-        unsafe { ALLOCATOR.after_fork(true) };
-    }
+    after_fork(true);
+}
+
+fn after_fork(is_child: bool) {
+    // SAFETY: as in `before_fork`.
+    let taken = unsafe { FORKING.0.get().replace(Forking::NONE) };
+    // SAFETY: this thread, or the one it is a copy of, took these locks in `before_fork`.
+    unsafe { ALLOCATOR.after_fork(taken, is_child) };
 }
 
 unsafe extern "C" fn thread_ended(_word: *mut c_void) {
@@ -198,7 +224,7 @@ fn expand(pattern: &[u8], process: Process<'_>, sequence: u32) -> Text<512> {
 pub extern "C" fn _exit(status: c_int) -> ! {
     write_report();
     // SAFETY: the call returns to nobody.
-    unsafe { libc::syscall(libc::SYS_exit_group, status) };
+    unsafe { thread::system_call(libc::SYS_exit_group, [status as usize, 0, 0, 0]) };
     loop {
         core::hint::spin_loop();
     }

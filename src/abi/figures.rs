@@ -69,7 +69,6 @@ pub extern "C" fn mallinfo() -> libc::mallinfo {
 pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
     let ledger = ALLOCATOR.ledger();
     let field = |read: fn(&Ledger) -> usize| ledger.as_ref().map_or(0, read);
-    let idle = |l: &Ledger| l.rows.free + l.rows.tail + l.rows.cached;
     libc::mallinfo2 {
         arena: field(|l| l.counts.footprint),
         ordblks: field(|l| l.counts.free_blocks),
@@ -78,8 +77,8 @@ pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
         hblkhd: field(|l| l.mapped_footprint),
         usmblks: 0,
         fsmblks: field(|l| l.rows.cached),
-        uordblks: ledger.as_ref().map_or(0, |l| l.counts.footprint - idle(l)),
-        fordblks: ledger.as_ref().map_or(0, idle),
+        uordblks: field(|l| l.rows.live),
+        fordblks: field(|l| l.counts.footprint - l.rows.live),
         keepcost: field(|l| l.rows.tail),
     }
 }

@@ -7,8 +7,9 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use errno::{Errno, set_errno};
-use heapmm_core::block::{Block, Tag, WORD, tag};
+use heapmm_core::engine::Kind;
 
+use super::stdlib;
 use crate::ALLOCATOR;
 
 /// The figures of the process. All but the first are bytes unless their name says otherwise.
@@ -59,7 +60,7 @@ pub struct heapmm_stats_t {
 pub enum heapmm_kind_t {
     /// In the hands of the program.
     HEAPMM_USED = 0,
-    /// Free.
+    /// Free, or kept for the program's next request.
     HEAPMM_FREE = 1,
     /// The allocator's own.
     HEAPMM_OWN = 2,
@@ -72,6 +73,57 @@ pub enum heapmm_kind_t {
 pub type heapmm_visit_t = Option<
     unsafe extern "C" fn(payload: *mut c_void, len: usize, kind: heapmm_kind_t, arg: *mut c_void) -> c_int,
 >;
+
+/// `len` bytes, not initialised; NULL with ENOMEM. These six work without replacing malloc.
+#[unsafe(no_mangle)]
+pub extern "C" fn heapmm_malloc(len: usize) -> *mut c_void {
+    stdlib::malloc(len)
+}
+
+/// `count` times `len` bytes, all zero; NULL with ENOMEM.
+#[unsafe(no_mangle)]
+pub extern "C" fn heapmm_calloc(count: usize, len: usize) -> *mut c_void {
+    stdlib::calloc(count, len)
+}
+
+/// Resizes the block at `payload` to `len` bytes; it may move. NULL with ENOMEM leaves it.
+///
+/// # Safety
+///
+/// `payload` is NULL or a live block of this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn heapmm_realloc(payload: *mut c_void, len: usize) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    unsafe { stdlib::realloc(payload, len) }
+}
+
+/// `len` bytes at a multiple of `align`, which is rounded up to a power of two.
+#[unsafe(no_mangle)]
+pub extern "C" fn heapmm_aligned_alloc(align: usize, len: usize) -> *mut c_void {
+    stdlib::memalign(align, len)
+}
+
+/// Takes back the block at `payload`; NULL is nothing.
+///
+/// # Safety
+///
+/// `payload` is NULL or a live block of this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn heapmm_free(payload: *mut c_void) {
+    // SAFETY: the caller's promise.
+    unsafe { stdlib::free(payload) };
+}
+
+/// Bytes that may be used at `payload`, at least what was asked for; 0 for NULL.
+///
+/// # Safety
+///
+/// `payload` is NULL or a live block of this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn heapmm_usable_size(payload: *mut c_void) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { stdlib::malloc_usable_size(payload) }
+}
 
 /// The version of the library, such as "0.1.0".
 #[unsafe(no_mangle)]
@@ -94,7 +146,7 @@ pub unsafe extern "C" fn heapmm_policy(name: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise, and the length was checked.
     unsafe { name.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len()) };
     // SAFETY: as above.
-    unsafe { name.add(text.len()).write(0) };
+    unsafe { name.wrapping_add(text.len()).write(0) };
     0
 }
 
@@ -173,10 +225,10 @@ pub unsafe extern "C" fn heapmm_stats(stats: *mut heapmm_stats_t) -> c_int {
 pub unsafe extern "C" fn heapmm_walk(visit: heapmm_visit_t, arg: *mut c_void) -> c_int {
     let Some(visit) = visit else { return refuse(libc::EINVAL) };
     let mut ended = 0;
-    let mut see = |block: Block, tag: Tag| {
+    let mut see = |payload: *mut u8, len: usize, kind: Kind| {
         if ended == 0 {
             // SAFETY: the caller's promise.
-            ended = unsafe { visit(block.payload().cast(), tag.size() - WORD, kind_of(tag), arg) };
+            ended = unsafe { visit(payload.cast(), len, kind_of(kind), arg) };
         }
     };
     if !ALLOCATOR.walk(&mut see) {
@@ -185,15 +237,12 @@ pub unsafe extern "C" fn heapmm_walk(visit: heapmm_visit_t, arg: *mut c_void) ->
     ended
 }
 
-fn kind_of(tag: Tag) -> heapmm_kind_t {
-    if tag.has(tag::MAPPED) {
-        heapmm_kind_t::HEAPMM_MAPPED
-    } else if tag.has(tag::OWN) {
-        heapmm_kind_t::HEAPMM_OWN
-    } else if tag.is_used() {
-        heapmm_kind_t::HEAPMM_USED
-    } else {
-        heapmm_kind_t::HEAPMM_FREE
+fn kind_of(kind: Kind) -> heapmm_kind_t {
+    match kind {
+        Kind::Used => heapmm_kind_t::HEAPMM_USED,
+        Kind::Mapped => heapmm_kind_t::HEAPMM_MAPPED,
+        Kind::Free => heapmm_kind_t::HEAPMM_FREE,
+        Kind::Own => heapmm_kind_t::HEAPMM_OWN,
     }
 }
 

@@ -62,17 +62,17 @@ pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
 ///
 /// # Safety
 ///
-/// `payload` is 16-aligned and has `len` bytes, rounded up to sixteen.
+/// `payload` has `len` bytes, and sixteen at least.
 #[inline(always)]
 unsafe fn clear(payload: *mut u8, len: usize) {
     if len > 64 {
         // SAFETY: the caller's promise.
         return unsafe { payload.write_bytes(0, len) };
     }
-    let last = round_up(len.max(16), 16) - 16;
+    let last = len.max(16) - 16;
     for offset in [0, last.min(16), last.min(32), last] {
-        // SAFETY: no offset is larger than `last`, and sixteen bytes there belong to the block.
-        unsafe { payload.add(offset).cast::<u128>().write(0) };
+        // SAFETY: no offset is larger than `last`: sixteen bytes there belong to the block.
+        unsafe { payload.wrapping_add(offset).cast::<u128>().write_unaligned(0) };
     }
 }
 
@@ -239,10 +239,4 @@ twins! {
     __libc_memalign = memalign(align: usize, len: usize) -> *mut c_void;
     __libc_valloc = valloc(len: usize) -> *mut c_void;
     __libc_pvalloc = pvalloc(len: usize) -> *mut c_void;
-    heapmm_malloc = malloc(len: usize) -> *mut c_void;
-    heapmm_free = free(payload: *mut c_void);
-    heapmm_calloc = calloc(count: usize, len: usize) -> *mut c_void;
-    heapmm_realloc = realloc(payload: *mut c_void, len: usize) -> *mut c_void;
-    heapmm_aligned_alloc = aligned_alloc(align: usize, len: usize) -> *mut c_void;
-    heapmm_usable_size = malloc_usable_size(payload: *mut c_void) -> usize;
 }

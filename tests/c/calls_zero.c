@@ -42,21 +42,27 @@ CASE(realloc_of_null_to_zero_is_a_block)
     free(third);
 }
 
+static void resize_to_zero(size_t size, int rounds)
+{
+    for (int round = 0; round < rounds; round++) {
+        void *block = hide(malloc(size));
+        CHECK(block != NULL);
+        errno = 4711;
+        CHECK(realloc(block, 0) == NULL);
+        CHECK_THAT(errno, ==, 4711);
+    }
+}
+
+/* The first round is not counted: it may make a table of the allocator's own. */
 CASE(realloc_to_zero_frees_and_returns_null_with_errno_kept)
 {
     for (int s = 0; s < SIZES; s++) {
+        resize_to_zero(sizes[s], 1);
         size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
 
-        for (int round = 0; round < 30; round++) {
-            void *block = hide(malloc(sizes[s]));
-            CHECK(block != NULL);
-            errno = 4711;
-            CHECK(realloc(block, 0) == NULL);
-            CHECK_THAT(errno, ==, 4711);
-        }
+        resize_to_zero(sizes[s], 1000);
 
-        size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
-        CHECK_THAT(after, <, before + sizes[s] + 4096);
+        CHECK_THAT(mallinfo2().uordblks + mallinfo2().hblkhd, <=, before + 4096);
     }
 }
 

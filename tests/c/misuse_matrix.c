@@ -88,11 +88,19 @@ static void of_eight_bytes_in(void) { free(victim + 8); }
 static void of_one_byte_in(void) { free(victim + 1); }
 static void of_the_middle(void) { free(victim + (length / 2 + 15) / 16 * 16); }
 static void of_sixteen_bytes_below(void) { free(victim - 16 - (shadow_find(victim - 16) >= 0 ? 8 : 0)); }
-static void of_static_data(void) { free(hide(prey + 1024)); }
 static void of_forged_static_data(void) { forge(prey + 2048); free(hide(prey + 2048)); }
 static void of_a_foreign_mapping(void) { free(mapped_prey + 4096 + 16); }
 static void of_past_the_heap(void) { free((char *)sbrk(0) + 4096 + 16); }
 static void of_a_wild_number(void) { free(hide((void *)(uintptr_t)(0x4141414141410000 + length / 16 * 16))); }
+
+/* The victim holds a copy of what stands before it. */
+static void of_a_forged_header_inside(void)
+{
+    written_from = victim;
+    written_to = victim + 16;
+    forge(victim + 16);
+    free(victim + 16);
+}
 
 static void of_a_forged_foreign_mapping(void)
 {
@@ -184,7 +192,7 @@ static const struct kind kinds[] = {
     KIND("invalid_free", of_one_byte_in),
     KIND("invalid_free", of_the_middle),
     KIND("invalid_free", of_sixteen_bytes_below),
-    KIND("invalid_free", of_static_data),
+    KIND("invalid_free", of_a_forged_header_inside),
     KIND("invalid_free", of_forged_static_data),
     KIND("invalid_free", of_the_stack),
     KIND("invalid_free", of_a_foreign_mapping),

@@ -53,10 +53,10 @@ static void live_as_child(int number)
     char *slots[SLOTS] = {0};
     uint32_t state = (uint32_t)number + 1;
     alarm(30);
-    churn(&state, slots, 100);
+    churn(&state, slots, 40);
     CHECK(is_stamped(inherited, 500, 3));
     free(inherited);
-    if (number % 20 == 0) {
+    if (number % 100 == 0) {
         pthread_t threads[2];
         for (int i = 0; i < 2; i++)
             CHECK(pthread_create(&threads[i], NULL, works_a_little, (void *)(uintptr_t)(i + 7)) == 0);

@@ -15,7 +15,7 @@ fn story_02_forks_beside_busy_threads_finish_under_the_literal_policy() {
 #[test]
 fn story_02_forks_in_a_handler_that_interrupted_malloc_all_finish() {
     for policy in POLICIES {
-        story("fork_in_handler", &["500"], policy).run().succeeded();
+        story("fork_in_handler", &["2000"], policy).run().succeeded();
     }
 }
 

@@ -4,7 +4,9 @@ use super::{LITERAL, POLICIES, story};
 
 #[test]
 fn story_04_twenty_thousand_threads_leave_nothing_behind() {
-    story("threads", &["20000"], None).run().succeeded().report();
+    for policy in POLICIES {
+        story("threads", &["20000"], policy).run().succeeded().report();
+    }
 }
 
 #[test]
@@ -26,7 +28,7 @@ fn story_09_a_hundred_idle_threads_stay_small() {
 
 #[test]
 fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
-    story("handler", &["20000"], None).run().succeeded();
+    story("handler", &["60000"], None).run().succeeded();
 }
 
 #[test]

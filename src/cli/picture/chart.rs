@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 
-use super::{Group, escaped};
+use super::{Group, escaped, size};
 use crate::play::film::{Film, Sample};
 use crate::show::number;
 
@@ -98,7 +98,7 @@ fn legend(groups: &[Group<'_>]) -> (String, f64) {
         format!("<rect class=\"live\" x=\"{x:.1}\" y=\"{:.1}\" width=\"20\" height=\"10\"/>", y - 9.0)
     });
     for (at, group) in groups.iter().enumerate() {
-        entry(&group.names.join(" = "), &|x, y| {
+        entry(&group.label(size(groups)), &|x, y| {
             let (to, y) = (x + 20.0, y - 4.0);
             format!(
                 "<line class=\"line {}\" x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{to:.1}\" y2=\"{y:.1}\"/>",
@@ -122,14 +122,16 @@ fn axes(out: &mut String, most: f64, events: u64, top: f64, x: &dyn Fn(u64) -> f
             at + 4.0
         );
     }
+    let y = floor + 18.0;
     for event in steps(events as f64, 10.0) {
         let at = x(event as u64);
-        let label = number::count(event as u64);
-        let anchor = if at + 40.0 > right { "end" } else { "middle" };
-        let y = floor + 18.0;
-        let _ = write!(out, "<text class=\"tick {anchor}\" x=\"{at:.1}\" y=\"{y:.1}\">{label}</text>");
+        if at + 110.0 < right {
+            let label = number::count(event as u64);
+            let _ = write!(out, "<text class=\"tick middle\" x=\"{at:.1}\" y=\"{y:.1}\">{label}</text>");
+        }
     }
-    let _ = write!(out, "<text class=\"tick end\" x=\"{right}\" y=\"{:.1}\">operations</text>", floor - 8.0);
+    let last = number::count(events);
+    let _ = write!(out, "<text class=\"tick end\" x=\"{right}\" y=\"{y:.1}\">{last} operations</text>");
 }
 
 /// Three to six round numbers from 0 to `most`; round in powers of `base`.

@@ -33,6 +33,23 @@ pub struct Group<'a> {
     pub play: &'a Play<'a>,
 }
 
+impl Group<'_> {
+    /// Its names in a few words; `all` is the number of all replays.
+    pub fn label(&self, all: usize) -> String {
+        const MOST: usize = 3;
+        match self.names.len() {
+            many if many == all && many > 1 => format!("all {all} policies"),
+            many if many > MOST => format!("{} and {} alike", self.names[0], many - 1),
+            _ => self.names.join(" = "),
+        }
+    }
+}
+
+/// How many replays the groups hold.
+pub fn size(groups: &[Group<'_>]) -> usize {
+    groups.iter().map(|group| group.names.len()).sum()
+}
+
 /// `plays` sorted into groups, in the order of the first of each.
 pub fn groups<'a>(plays: &'a [Play<'a>]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();

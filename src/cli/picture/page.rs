@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::sheet::STYLE;
-use super::{Group, Play, chart, escaped, groups, map};
+use super::{Group, Play, chart, escaped, groups, map, size};
 use crate::play::score::{METRICS, Score};
 use crate::play::table;
 use crate::show::number::{bytes, count, percent};
@@ -96,7 +96,7 @@ fn maps(out: &mut String, groups: &[Group<'_>]) {
          Colour: size of the block.</p><ul class=\"key\">",
         bytes(tallest as u64)
     );
-    for (colour, words) in map::legend() {
+    for (colour, words) in groups.first().map(|group| map::legend(group.play.film)).unwrap_or_default() {
         let _ = write!(out, "<li><i style=\"background:{colour}\"></i>{words}</li>");
     }
     out.push_str("</ul><div class=\"maps\">");
@@ -104,8 +104,9 @@ fn maps(out: &mut String, groups: &[Group<'_>]) {
         let score = group.play.score;
         let _ = write!(
             out,
-            "<figure><figcaption><b>{}</b><span>{} used, {}</span></figcaption><img alt=\"\" src=\"{}\"></figure>",
+            "<figure title=\"{}\"><figcaption><b>{}</b><span>{} used, {}</span></figcaption><img alt=\"\" src=\"{}\"></figure>",
             escaped(&group.names.join(" = ")),
+            escaped(&group.label(size(groups))),
             percent(score.utilisation),
             bytes(score.peak),
             map::image(group.play.film, tallest)
@@ -122,7 +123,7 @@ fn data(groups: &[Group<'_>], survey: &Survey) -> String {
         .enumerate()
         .map(|(at, group)| {
             let sizes: Vec<usize> = group.play.film.samples.iter().map(|s| s.figures.footprint).collect();
-            json!({ "name": group.names.join(" = "), "stroke": chart::stroke(at), "bytes": sizes })
+            json!({ "name": group.label(size(groups)), "stroke": chart::stroke(at), "bytes": sizes })
         })
         .collect();
     let data = json!({

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Group, Play, chart, escaped, groups, map};
+use super::{Group, Play, chart, escaped, groups, map, size};
 use crate::show::number::{bytes, count, percent};
 use crate::trace::survey::Survey;
 
@@ -12,6 +12,9 @@ pub const STYLE: &str = include_str!("picture.css");
 const COLUMNS: usize = 3;
 const GAP: f64 = 20.0;
 const MAP: f64 = 150.0;
+const LINE: f64 = 16.0;
+/// Room for the names over a map.
+const HEAD: f64 = 54.0;
 
 /// The SVG file.
 pub fn sheet(title: &str, survey: &Survey, plays: &[Play<'_>]) -> String {
@@ -19,8 +22,8 @@ pub fn sheet(title: &str, survey: &Survey, plays: &[Play<'_>]) -> String {
     let chart = chart::chart(&groups, survey.events);
     let tallest = groups.iter().map(|group| group.play.film.tallest()).max().unwrap_or(1).max(1);
     let width = (chart::WIDTH - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64;
-    let pitch = MAP + 52.0;
-    let maps_top = 44.0 + chart.height + 44.0;
+    let pitch = MAP + HEAD;
+    let maps_top = 44.0 + chart.height + 40.0;
     let height = maps_top + pitch * groups.len().div_ceil(COLUMNS) as f64 + 10.0;
     let mut out = String::new();
     let (full, title) = (chart::WIDTH + 40.0, escaped(title));
@@ -34,20 +37,23 @@ pub fn sheet(title: &str, survey: &Survey, plays: &[Play<'_>]) -> String {
         count(survey.events),
         chart.markup
     );
-    key(&mut out, maps_top - 18.0);
+    if let Some(group) = groups.first() {
+        key(&mut out, map::legend(group.play.film), maps_top - 18.0);
+    }
     for (at, group) in groups.iter().enumerate() {
         let x = (width + GAP) * (at % COLUMNS) as f64;
         let y = maps_top + pitch * (at / COLUMNS) as f64;
-        one(&mut out, group, (x, y, width), tallest);
+        let label = group.label(size(&groups));
+        one(&mut out, group, &label, (x, y, width), tallest);
     }
     out.push_str("</svg>\n");
     out
 }
 
 /// What the colours of the maps mean.
-fn key(out: &mut String, y: f64) {
+fn key(out: &mut String, legend: Vec<(String, String)>, y: f64) {
     let mut x = 0.0;
-    for (colour, words) in map::legend() {
+    for (colour, words) in legend {
         let _ = write!(
             out,
             "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"12\" height=\"12\" rx=\"2\" fill=\"{colour}\"/>\
@@ -64,28 +70,17 @@ fn key(out: &mut String, y: f64) {
     );
 }
 
-fn one(out: &mut String, group: &Group<'_>, (x, y, width): (f64, f64, f64), tallest: usize) {
-    let names = group.names.chunks(2).map(|pair| escaped(&pair.join(" = ")));
-    let lines = names.enumerate().map(|(at, line)| {
-        let more = if at == 0 { "" } else { "= " };
-        format!(
-            "<text class=\"name\" x=\"{x:.1}\" y=\"{:.1}\">{more}{line}</text>",
-            y + 14.0 + 15.0 * at as f64
-        )
-    });
+fn one(out: &mut String, group: &Group<'_>, label: &str, (x, y, width): (f64, f64, f64), tallest: usize) {
     let score = group.play.score;
+    let figures = format!("{} used, {}", percent(score.utilisation), bytes(score.peak));
+    for (class, line, down) in [("name", label, 14.0), ("tick", &figures, 14.0 + LINE)] {
+        let y = y + down;
+        let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(line));
+    }
+    let place = format!("x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{MAP}\"", y + HEAD - 12.0);
+    let image = map::image(group.play.film, tallest);
     let _ = write!(
         out,
-        "{}<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{} used, {}</text>\
-         <rect class=\"above\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{MAP}\"/>\
-         <image x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{MAP}\" preserveAspectRatio=\"none\" href=\"{}\"/>",
-        lines.collect::<String>(),
-        x + width,
-        y + 14.0,
-        percent(score.utilisation),
-        bytes(score.peak),
-        y + 36.0,
-        y + 36.0,
-        map::image(group.play.film, tallest)
+        "<rect class=\"above\" {place}/><image {place} preserveAspectRatio=\"none\" href=\"{image}\"/>"
     );
 }

@@ -1,4 +1,7 @@
 //! Address space for an arena: reserved at once, paid for page by page when it is touched.
+//!
+//! Some indexes draw their dice from addresses, so each policy's field has a place of its own: a
+//! replay gives the same figures every time.
 
 use std::ptr;
 
@@ -7,7 +10,10 @@ use heapmm_core::os::fake::Arena;
 use crate::fail::{Fail, Verdict, plain};
 
 /// The most that is reserved.
-const MOST: usize = 1 << 42;
+const MOST: usize = 1 << 40;
+
+/// Where the first field is: between the heaps and the mappings of any process.
+const FIRST: usize = 1 << 44;
 
 /// A reserved range, given back with its value.
 #[derive(Debug)]
@@ -17,14 +23,15 @@ pub struct Field {
 }
 
 impl Field {
-    /// `want` bytes, or as many as the system grants, but at least `least`.
-    pub fn new(want: usize, least: usize) -> Verdict<Self> {
+    /// `want` bytes at place `number`, or as many as the system grants, but at least `least`.
+    pub fn new(number: usize, want: usize, least: usize) -> Verdict<Self> {
+        let place = ptr::without_provenance_mut(FIRST + number * MOST);
         let mut len = want.clamp(1 << 20, MOST).next_multiple_of(1 << 20);
         loop {
             let access = libc::PROT_READ | libc::PROT_WRITE;
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            // SAFETY: a new mapping where the kernel likes.
-            let base = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
+            // SAFETY: a new mapping; the kernel takes another place if this one is taken.
+            let base = unsafe { libc::mmap(place, len, access, flags, -1, 0) };
             if base != libc::MAP_FAILED {
                 return Ok(Self { base: base.cast(), len });
             }

@@ -18,11 +18,20 @@ pub const ROWS: usize = 128;
 pub const FREE: usize = 0;
 pub const OWN: usize = 1;
 
-/// The upper ends of the classes of used blocks; the last class has none.
-pub const ENDS: [usize; 7] = [32, 128, 512, 2048, 8192, 32_768, 131_072];
+/// Classes of used blocks that have an upper end; one more has none.
+const BOUNDED: usize = 7;
 
 /// Classes in all.
-pub const CLASSES: usize = ENDS.len() + 3;
+pub const CLASSES: usize = BOUNDED + 3;
+
+/// What fills a cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Filling {
+    /// The class of most of its bytes that are not free; the class of free bytes if there are none.
+    pub class: usize,
+    /// The share of its bytes that is free.
+    pub free: f32,
+}
 
 /// The figures of a moment.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +51,8 @@ type Cell = [f32; CLASSES];
 #[derive(Debug)]
 pub struct Film {
     start: usize,
+    /// The upper ends of the classes of used blocks, in bytes.
+    pub ends: [usize; BOUNDED],
     /// Bytes of address space in a cell.
     pub scale: usize,
     /// A frame for each sample.
@@ -50,15 +61,22 @@ pub struct Film {
     pub samples: Vec<Sample>,
 }
 
-/// The class of a used block of `size` bytes.
-fn class_of(size: usize) -> usize {
-    2 + ENDS.iter().position(|end| size <= *end).unwrap_or(ENDS.len())
+/// Ends that part the sizes up to `largest` evenly by their logarithms, from 32 bytes on.
+fn ends(largest: u64) -> [usize; BOUNDED] {
+    let doublings = largest.max(32).ilog2() as usize - 4;
+    let step = doublings.div_ceil(BOUNDED + 1).min(8);
+    std::array::from_fn(|at| 32 << (step * at))
 }
 
 impl Film {
-    /// No frame yet of a heap whose memory begins at `start`.
-    pub fn new(start: usize) -> Self {
-        Self { start, scale: 64, frames: Vec::new(), samples: Vec::new() }
+    /// No frame yet of a heap whose memory begins at `start`; no request is above `largest`.
+    pub fn new(start: usize, largest: u64) -> Self {
+        Self { start, ends: ends(largest), scale: 64, frames: Vec::new(), samples: Vec::new() }
+    }
+
+    /// The class of a used block of `size` bytes.
+    fn class_of(&self, size: usize) -> usize {
+        2 + self.ends.iter().position(|end| size <= *end).unwrap_or(BOUNDED)
     }
 
     /// Adds a frame.
@@ -68,13 +86,14 @@ impl Film {
             let class = match piece.kind {
                 Kind::Free => FREE,
                 Kind::Own => OWN,
-                Kind::Used => class_of(piece.size),
+                Kind::Used | Kind::Mapped => self.class_of(piece.size),
             };
-            let mut from = piece.start - self.start;
+            // What lies elsewhere, a mapping of its own, has no place in the picture.
+            let Some(mut from) = piece.start.checked_sub(self.start) else { return };
             let end = from + piece.size;
             while end > ROWS * self.scale {
                 self.scale *= 2;
-                self.frames.iter_mut().for_each(halve);
+                self.frames.iter_mut().for_each(|frame| halve(frame));
                 halve(&mut frame);
             }
             while from < end {
@@ -88,11 +107,13 @@ impl Film {
         self.samples.push(sample);
     }
 
-    /// The class that most bytes of each cell belong to, or none above the heap.
-    pub fn frame(&self, number: usize) -> impl Iterator<Item = Option<usize>> {
+    /// What fills each cell of a frame; nothing does above the heap.
+    pub fn frame(&self, number: usize) -> impl Iterator<Item = Option<Filling>> {
         self.frames[number].iter().map(|cell| {
-            let most = (0..CLASSES).max_by(|a, b| cell[*a].total_cmp(&cell[*b]))?;
-            (cell[most] > 0.0).then_some(most)
+            let sum: f32 = cell.iter().sum();
+            let most = (OWN..CLASSES).max_by(|a, b| cell[*a].total_cmp(&cell[*b]))?;
+            let class = if cell[most] > 0.0 { most } else { FREE };
+            (sum > 0.0).then_some(Filling { class, free: cell[FREE] / sum })
         })
     }
 
@@ -103,7 +124,7 @@ impl Film {
 }
 
 /// Pairs of cells become one: the scale has doubled.
-fn halve(frame: &mut Vec<Cell>) {
+fn halve(frame: &mut [Cell]) {
     for row in 0..ROWS / 2 {
         let (low, high) = (frame[2 * row], frame[2 * row + 1]);
         frame[row] = std::array::from_fn(|class| low[class] + high[class]);
@@ -128,7 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn classes_end_where_they_say() {
-        assert_eq!([1, 32, 33, 131_072, 131_073].map(class_of), [2, 2, 3, 8, 9]);
+    fn classes_span_what_a_trace_asks_for() {
+        assert_eq!(ends(4096), [32, 64, 128, 256, 512, 1024, 2048]);
+        assert_eq!(ends(1 << 20), [32, 128, 512, 2048, 8192, 32_768, 131_072]);
+        assert_eq!(ends(0)[0], 32);
+        assert!(ends(u64::MAX).is_sorted());
+        assert_eq!([1, 32, 33, 4096].map(|size| Film::new(0, 4096).class_of(size)), [2, 2, 3, 9]);
     }
 }

@@ -4,9 +4,12 @@
 //!   catalogue   the engines by name          player   events into calls, with stops
 //!   field       address space for an arena   score    what a replay is judged by
 //!   film        the heap's picture over time table    scores side by side
+//!   drawing     a small heap as text         clock    a thread's own time
 //! ```
 
 pub mod catalogue;
+pub mod clock;
+pub mod drawing;
 pub mod field;
 pub mod film;
 pub mod player;

@@ -7,13 +7,14 @@
 //!
 //! - **V1** A slot holds the payload of a block that the engine handed out and did not get back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use heapmm_core::engine::{Engine, Figures, Held};
 use heapmm_core::heap::{Coalesce, Growth, Shape};
 
 use super::catalogue::Entry;
+use super::clock;
 use super::field::Field;
 use super::film::{Film, Sample};
 use crate::fail::{Fail, Verdict};
@@ -60,7 +61,7 @@ pub struct Rules {
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
-    /// Seconds after which a policy is given up.
+    /// Seconds of processor time after which a policy is given up.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub patience: u64,
 }
@@ -90,7 +91,7 @@ pub struct Outcome {
     pub played: u64,
     /// Requests that got nothing.
     pub refused: u64,
-    /// Time spent in the engine.
+    /// Processor time spent in the engine.
     pub spent: Duration,
     /// The pictures, if any were asked for.
     pub film: Option<Film>,
@@ -100,7 +101,7 @@ pub struct Outcome {
 const STRIDE: usize = 1024;
 
 /// A replay under way.
-struct Player {
+pub struct Player {
     // Before the field: what points into memory goes before the memory.
     engine: Box<dyn Engine>,
     field: Field,
@@ -130,49 +131,86 @@ pub fn play(
     samples: Option<u64>,
     progress: &Progress,
 ) -> Verdict<Outcome> {
-    let mut player = Player::new(survey, entry, rules)?;
-    let mut stops = Stops::new(survey, samples);
-    let mut film = samples.map(|_| Film::new(player.field.start()));
-    let mut at_peak = None;
-    let (mut at, mut spent, mut wrong) = (0, Duration::ZERO, None);
+    let player = Player::new(survey, entry, rules)?;
+    let mut show = Show {
+        stops: Stops::new(survey, samples),
+        film: samples.map(|_| Film::new(player.field.start(), survey.largest)),
+        player,
+        peak_at: survey.peak_at,
+        at_peak: None,
+        played: 0,
+        spent: Duration::ZERO,
+        wrong: None,
+    };
     let patience = Duration::from_secs(rules.patience);
     trace.each(&mut |events| {
         let mut rest = events;
         while !rest.is_empty() {
-            let until = stops.next().map_or(u64::MAX, |stop| stop + 1 - at);
-            let (now, later) = rest.split_at(rest.len().min(STRIDE).min(until as usize));
-            let since = Instant::now();
-            wrong = player.play(now);
-            spent += since.elapsed();
-            at += now.len() as u64;
-            rest = later;
-            progress.add(now.len() as u64);
-            if wrong.is_some() || spent > patience {
+            let before = rest.len();
+            rest = show.go_on(rest);
+            progress.add((before - rest.len()) as u64);
+            if show.wrong.is_some() || show.spent > patience {
                 return false;
-            }
-            if stops.next().is_some_and(|stop| stop < at) {
-                stops.pass();
-                let figures = player.engine.figures();
-                if at == survey.peak_at + 1 {
-                    at_peak = Some(figures);
-                }
-                if let Some(film) = &mut film {
-                    film.take(Sample { event: at, live: player.live, figures }, &*player.engine);
-                }
             }
         }
         true
     })?;
-    if let Some(what) = wrong {
-        return Err(Fail::new(Fail::OWN, format!("{}: near event {at}: {what}", entry.name)));
+    if let Some(what) = show.wrong {
+        return Err(Fail::new(Fail::OWN, format!("{}: near event {}: {what}", entry.name, show.played)));
     }
-    let at_end = player.engine.figures();
-    let at_peak = at_peak.unwrap_or(at_end);
-    Ok(Outcome { at_peak, at_end, played: at, refused: player.refused, spent, film })
+    let at_end = show.player.engine.figures();
+    Ok(Outcome {
+        at_peak: show.at_peak.unwrap_or(at_end),
+        at_end,
+        played: show.played,
+        refused: show.player.refused,
+        spent: show.spent,
+        film: show.film,
+    })
+}
+
+/// A replay with its stops.
+struct Show {
+    player: Player,
+    stops: Stops,
+    film: Option<Film>,
+    peak_at: u64,
+    at_peak: Option<Figures>,
+    played: u64,
+    spent: Duration,
+    wrong: Option<String>,
+}
+
+impl Show {
+    /// Plays `events` up to the next stop or look at the clock, and looks if it is a stop; the rest.
+    fn go_on<'a>(&mut self, events: &'a [Event]) -> &'a [Event] {
+        let until = self.stops.next().map_or(u64::MAX, |stop| stop + 1 - self.played);
+        let (now, later) = events.split_at(events.len().min(STRIDE).min(until as usize));
+        let since = clock::spent();
+        self.wrong = self.player.play(now);
+        self.spent += clock::spent() - since;
+        self.played += now.len() as u64;
+        if self.stops.next().is_some_and(|stop| stop < self.played) {
+            self.stops.pass();
+            self.look();
+        }
+        later
+    }
+
+    fn look(&mut self) {
+        let figures = self.player.engine.figures();
+        if self.played == self.peak_at + 1 {
+            self.at_peak = Some(figures);
+        }
+        if let Some(film) = &mut self.film {
+            film.take(Sample { event: self.played, live: self.player.live, figures }, &*self.player.engine);
+        }
+    }
 }
 
 impl Player {
-    fn new(survey: &Survey, entry: &Entry, rules: &Rules) -> Verdict<Self> {
+    /// A replay of the trace that `survey` describes, with nothing played yet.
+    pub fn new(survey: &Survey, entry: &Entry, rules: &Rules) -> Verdict<Self> {
         let align = 1u64 << survey.align_log.min(40);
         // Nothing reused and every block rounded up to a power of two: no engine needs more.
         let each = 2u64.saturating_mul(align).saturating_add(128);
@@ -180,15 +218,37 @@ impl Player {
         let want = survey.total.saturating_mul(2).saturating_add(blocks).saturating_add(64 << 20);
         let least = survey.peak.saturating_mul(2).saturating_add(1 << 20);
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let field = Field::new(size(want), size(least))?;
+        let field = Field::new(entry.number(), size(want), size(least))?;
         // SAFETY: the only arena over the field, dropped before it.
         let engine = entry.build(unsafe { field.arena() }, rules.shape());
+        let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
         Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0 })
     }
 
+    /// The engine.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// Where the engine's memory begins.
+    pub fn start(&self) -> usize {
+        self.field.start()
+    }
+
+    /// Ids and payload addresses of the live blocks.
+    pub fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let live = self.slots.iter().enumerate().filter(|(_, slot)| !slot.payload.is_null());
+        live.map(|(id, slot)| (id, slot.payload.addr()))
+    }
+
+    /// Bytes that the program wanted and has.
+    pub fn live(&self) -> u64 {
+        self.live
+    }
+
     /// Plays some events; what the engine did wrong, if it did.
-    fn play(&mut self, events: &[Event]) -> Option<String> {
+    pub fn play(&mut self, events: &[Event]) -> Option<String> {
         events.iter().find_map(|event| {
             match event.kind {
                 Kind::FreeNull => Ok(()),

@@ -116,7 +116,7 @@ metrics! {
     "refused" "refused" "requests that got nothing"
         Low false |s| Cell::Count(s.refused);
     "score" "score" "60 for memory and 40 for speed, each against the best here"
-        High true |s| s.points.map_or(Cell::None, |points| Cell::Ratio(points));
+        High true |s| s.points.map_or(Cell::None, |points| Cell::Count(points.round() as u64));
 }
 
 impl Score {

@@ -1,5 +1,6 @@
 //! Scores side by side: the table, what is best in it, and one sentence of advice.
 
+use super::catalogue::is_live;
 use super::score::{Good, METRICS, Metric, Score};
 use crate::show::number::percent;
 use crate::show::table::{Cell, Format, Table};
@@ -73,15 +74,18 @@ pub fn advice(scores: &[Score]) -> String {
     let Some(pick) = near.min_by(|a, b| a.nanoseconds.total_cmp(&b.nanoseconds)) else {
         return String::new();
     };
+    let name = &pick.policy;
     let used = percent(pick.utilisation);
-    let times = tightest.nanoseconds / pick.nanoseconds.max(f64::MIN_POSITIVE);
-    if pick.policy == tightest.policy {
-        let others = whole().count() - 1;
-        return match others {
-            0 => format!("{} uses {used} of its memory for this trace.", pick.policy),
+    let how = if is_live(name) {
+        format!("HEAPMM_POLICY={name} sets it")
+    } else {
+        "only replays can use it".to_owned()
+    };
+    if *name == tightest.policy {
+        return match whole().count() - 1 {
+            0 => format!("{name} uses {used} of its memory for this trace."),
             _ => format!(
-                "Take {}: it uses memory best ({used}), and none that comes near is faster.",
-                pick.policy
+                "Take {name}: it uses memory best ({used}), and none that comes near is faster; {how}."
             ),
         };
     }
@@ -91,9 +95,10 @@ pub fn advice(scores: &[Score]) -> String {
     } else {
         format!("within {lost:.1} points of the best")
     };
+    let times = tightest.nanoseconds / pick.nanoseconds.max(f64::MIN_POSITIVE);
     format!(
-        "Take {}: it uses memory {close} ({used}) and is {times:.1} times as fast as {}.",
-        pick.policy, tightest.policy
+        "Take {name}: it uses memory {close} ({used}) and is {times:.1} times as fast as {}; {how}.",
+        tightest.policy
     )
 }
 

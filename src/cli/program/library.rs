@@ -1,7 +1,10 @@
 //! Where the library is: beside the command, or where HEAPMM_LIB says.
 
 use std::env;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::fail::{Fail, Verdict};
 
@@ -31,9 +34,24 @@ pub fn path() -> Verdict<PathBuf> {
     })
 }
 
+/// Whether the library can record: whether it has the setting for it.
+pub fn can_record() -> bool {
+    heapmm_core::settings::ROWS.iter().any(|row| row.name() == "TRACE")
+}
+
+/// The command of `words` as it runs under the library.
+pub fn command(words: &[OsString]) -> Verdict<Command> {
+    let library = path()?;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command.env("LD_PRELOAD", preload(&library)?);
+    // A setting of this command, not of the library, which would name it as unknown.
+    command.env_remove("HEAPMM_LIB");
+    Ok(command)
+}
+
 /// The value of LD_PRELOAD with the library first; status 125 where its path cannot be one.
-pub fn preload(path: &std::path::Path) -> Verdict<std::ffi::OsString> {
-    use std::os::unix::ffi::OsStrExt;
+fn preload(path: &Path) -> Verdict<OsString> {
     if path.as_os_str().as_bytes().iter().any(|byte| b" :".contains(byte)) {
         let why = "LD_PRELOAD cannot name a path with a space or a colon";
         return Err(Fail::new(Fail::OWN, format!("{}: {why}", path.display())));

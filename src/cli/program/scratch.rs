@@ -12,7 +12,12 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     /// A new folder below TMPDIR.
     pub fn new() -> io::Result<Self> {
-        let template = std::env::temp_dir().join("heapmm.XXXXXX");
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// A new folder within `folder`: for what may be too large for TMPDIR.
+    pub fn within(folder: &Path) -> io::Result<Self> {
+        let template = folder.join(".heapmm.XXXXXX");
         let text = CString::new(template.as_os_str().as_bytes())?.into_raw();
         // SAFETY: a string of our own, writable, with its zero byte.
         let made = unsafe { libc::mkdtemp(text) };

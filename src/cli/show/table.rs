@@ -75,6 +75,7 @@ impl Cell {
             Self::Count(n) => number::count(*n),
             Self::Bytes(n) => number::bytes(*n),
             Self::Share(part) => number::percent(*part),
+            Self::Ratio(value) if *value >= 100.0 => number::count(value.round() as u64),
             Self::Ratio(value) => format!("{value:.2}"),
             Self::None => "-".to_owned(),
         }

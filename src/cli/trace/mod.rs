@@ -130,6 +130,24 @@ impl Trace {
         &self.path
     }
 
+    /// Who made it, if the file says so.
+    pub fn origin(&self) -> Option<hmt::writer::Origin> {
+        match &self.source {
+            Source::Events(_) => None,
+            Source::Hmt(reader) => Some(reader.origin.clone()),
+        }
+    }
+
+    /// What could not be matched in a raw file; nothing in any other.
+    pub fn losses(&self) -> Verdict<hmt::collect::Losses> {
+        match &self.source {
+            Source::Hmt(reader) if reader.is_raw() => {
+                hmt::collect::each(reader, &mut |_| true).map_err(|error| error.at(&self.path))
+            }
+            _ => Ok(hmt::collect::Losses::default()),
+        }
+    }
+
     /// What a reader should know about the file, if it is not whole.
     pub fn note(&self) -> Option<String> {
         match &self.source {

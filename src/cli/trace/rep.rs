@@ -203,6 +203,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// What was written to.
+    #[cfg(test)]
     pub fn into_inner(self) -> W {
         self.out
     }

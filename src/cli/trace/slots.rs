@@ -4,7 +4,7 @@
 //!   can guess the next one.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Which block has which id.
 #[derive(Debug)]

@@ -1,11 +1,15 @@
 //! The verbs: one row each.
 
 mod compare;
+mod convert;
 mod doctor;
 mod options;
 mod policies;
+mod record;
 mod replay;
 mod run;
+mod shell;
+mod step;
 mod traces;
 
 use clap::{Parser, Subcommand};
@@ -28,12 +32,19 @@ pub struct Command {
 enum Verb {
     Run(run::Run),
     Doctor(doctor::Doctor),
+    Record(record::Record),
     #[command(name = "trace")]
     Traces(traces::Traces),
     Replay(replay::Replay),
     Compare(compare::Compare),
+    Step(step::Step),
+    Import(convert::Import),
+    Export(convert::Export),
     Options(options::Options),
     Policies(policies::Policies),
+    Completions(shell::Completions),
+    #[command(name = "man")]
+    Manual(shell::Manual),
 }
 
 impl Command {
@@ -42,11 +53,17 @@ impl Command {
         match self.verb {
             Verb::Run(verb) => verb.run(),
             Verb::Doctor(verb) => verb.run(),
+            Verb::Record(verb) => verb.run(),
             Verb::Traces(verb) => verb.run(),
             Verb::Replay(verb) => verb.run(),
             Verb::Compare(verb) => verb.run(),
+            Verb::Step(verb) => verb.run(),
+            Verb::Import(verb) => verb.run(),
+            Verb::Export(verb) => verb.run(),
             Verb::Options(verb) => verb.run(),
             Verb::Policies(verb) => verb.run(),
+            Verb::Completions(verb) => verb.run(),
+            Verb::Manual(verb) => verb.run(),
         }
     }
 }

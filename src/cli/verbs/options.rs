@@ -20,8 +20,8 @@ impl Options {
             [("name", "setting"), ("default", "default"), ("values", "values"), ("help", "what it does")];
         let mut table = Table::new("options", &columns);
         for row in ROWS {
-            let name = format!("HEAPMM_{}", row.name);
-            table.rows.push([&name, row.default, row.values, row.help].map(Cell::word).to_vec());
+            let name = format!("HEAPMM_{}", row.name());
+            table.rows.push([&name, row.default(), row.values(), row.help()].map(Cell::word).to_vec());
         }
         super::print(&table, self.format)?;
         Ok(0)

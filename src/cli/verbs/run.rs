@@ -7,14 +7,13 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use heapmm_core::policy::POLICIES;
 
 use crate::fail::{Fail, Verdict, plain};
+use crate::play::catalogue;
 use crate::program::report::{Report, Reports};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
@@ -25,8 +24,7 @@ use crate::show::number::{bytes, count, percent, share, some};
 #[derive(Debug, Args)]
 pub struct Run {
     /// Where blocks are placed; `heapmm policies` lists the names.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(POLICIES.iter().map(|row| row.name)))]
-    #[arg(hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = live_policy)]
     policy: Option<String>,
     /// Keep the reports of all processes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
@@ -34,6 +32,16 @@ pub struct Run {
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+/// A policy that a process can run with.
+fn live_policy(name: &str) -> Result<String, String> {
+    if catalogue::is_live(name) {
+        return Ok(name.to_owned());
+    }
+    let names: Vec<&str> =
+        catalogue::known().iter().map(|entry| entry.name).filter(|name| catalogue::is_live(name)).collect();
+    Err(format!("the policies are {}", names.join(", ")))
 }
 
 /// How one run went.
@@ -45,13 +53,10 @@ struct Ending {
 
 impl Run {
     pub fn run(self) -> Verdict {
-        let library = library::path()?;
+        let mut command = library::command(&self.command)?;
         find::program(&self.command[0])?;
         let warning = warn_beforehand(&self.command[0]);
         let scratch = Scratch::new().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
-        let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]);
-        command.env("LD_PRELOAD", library::preload(&library)?);
         command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
         command.env("HEAPMM_OUT", scratch.path().join("%p.%n"));
         if let Some(policy) = &self.policy {
@@ -90,8 +95,10 @@ impl Run {
             lines.push(format!("  {} cut off", some(reports.broken as u64, "report")));
         }
         let typed = quoted(&self.command);
+        let stem = stem(&self.command[0]);
         lines.push(match reports.largest() {
-            Some(_) => format!("next:  heapmm record -o {}.hmt -- {typed}", stem(&self.command[0])),
+            Some(_) if library::can_record() => format!("next:  heapmm record -o {stem}.hmt -- {typed}"),
+            Some(_) => format!("next:  heapmm run --stats-out {stem}.json -- {typed}"),
             None => format!("next:  heapmm doctor {}", quoted(&self.command[..1])),
         });
         lines.join("\n") + "\n"

@@ -8,11 +8,14 @@
 //! - **A3** `busy` is set on entry of a miss or an overflow and cleared on every way out.
 
 use super::fast::bin_of;
-use super::{Allocator, Grant, State};
+use core::sync::atomic::Ordering;
+
+use super::{Allocator, Grant, Misuse, State};
 use crate::block::ALIGN;
 use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
+use crate::heap::Fault;
 use crate::os::call;
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
@@ -34,7 +37,7 @@ impl Allocator {
     /// The bin for `len` bytes is empty.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_miss(&self, thread: &Thread, len: usize) -> *mut u8 {
+    pub(super) fn allocate_miss(&self, len: usize, thread: &Thread) -> *mut u8 {
         if !thread.is_own.get() {
             thread.busy.set(false);
             return match self.attach() {
@@ -42,19 +45,36 @@ impl Allocator {
                 None => self.allocate_large(len),
             };
         }
-        let object = self.refill(thread, class::class_of(len));
+        let class = class::class_of(len);
+        let object = self.refill(thread, class).or_else(|| self.scrape_together(thread, class));
         thread.busy.set(false);
         object.unwrap_or_else(call::out_of_memory)
+    }
+
+    /// Memory is out: what the caches keep is the last reserve.
+    fn scrape_together(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
+        self.empty_bins(thread);
+        self.empty_depot();
+        self.refill(thread, class)
+    }
+
+    /// The mark of a free object is gone.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn allocate_spoilt(&self, object: *mut u8, thread: &Thread) -> *mut u8 {
+        thread.busy.set(false);
+        Misuse { call: "malloc", payload: object, fault: Fault::Written }.report(self.settings().errors);
+        object
     }
 
     /// `busy` was set: a signal handler, or a thread that shares the first structure.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_interrupted(&self, thread: &Thread, len: usize) -> *mut u8 {
+    pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread) -> *mut u8 {
         if thread.is_own.get() {
             return payload_of(self.reentry.allocate(len, ALIGN));
         }
-        self.allocate_miss(thread, len)
+        self.allocate_miss(len, thread)
     }
 
     /// A pointer outside of what the map knows.
@@ -112,6 +132,7 @@ impl Allocator {
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
         if bin.pushed() > 0 {
+            self.settle_down(thread);
             bin.flip();
             if class >= SLAB_CLASSES || bin.poppable() >= few(class) {
                 return taken(bin.pop());
@@ -123,10 +144,10 @@ impl Allocator {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
-        let grab = usize::from(thread.grab[class].get());
+        let grab = thread.grab(class, most_grab(class));
         let got = match self.enter() {
             Some(mut state) => {
-                self.air(&mut state);
+                self.air(&mut state, thread);
                 state.take(&self.rooms, class, &mut batch[..grab])
             }
             None => return self.reentry.allocate(class::len_of(class), ALIGN).map(|grant| grant.payload),
@@ -135,12 +156,9 @@ impl Allocator {
         taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
     }
 
-    /// Keeps the rest of a batch where it can be taken, and takes a larger one next time.
+    /// Keeps the rest of a batch where it can be taken.
     fn stock(&self, thread: &Thread, class: usize, rest: &[*mut u8]) {
         let bin = bin_of(thread, class);
-        let len = class::len_of(class);
-        let most = if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) };
-        thread.grab[class].set((usize::from(thread.grab[class].get()) * 2).min(most) as u8);
         if rest.is_empty() {
             return;
         }
@@ -208,7 +226,7 @@ impl Allocator {
         let count = unsafe { (*old).count } as usize;
         for n in 0..count {
             // SAFETY: the slots below the count are written.
-            bin.push(unsafe { Magazine::slots(old).add(n).read() });
+            bin.push(unsafe { Magazine::slots(old).wrapping_add(n).read() });
         }
         self.enter()?.free_magazine(old);
         Some(())
@@ -244,8 +262,9 @@ impl Allocator {
         }
     }
 
-    /// Every now and then: what the depot kept and nobody wanted goes back to its rooms.
-    fn air(&self, state: &mut State) {
+    /// Every now and then: what the depot kept and nobody wanted goes back to its rooms, and where
+    /// much memory lies idle, what this thread keeps as well.
+    fn air(&self, state: &mut State, thread: &Thread) {
         if !state.is_time_to_air() {
             return;
         }
@@ -253,9 +272,25 @@ impl Allocator {
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);
-                self.depot.give_empty(class, idle);
+                state.free_magazine(idle);
             }
             self.depot.tick(class);
+        }
+        if state.is_idle() {
+            for class in 0..class::CLASSES {
+                self.free_empties(state, class);
+            }
+            self.unload_bins(state, thread);
+            state.tend(&self.rooms);
+        }
+    }
+
+    /// A look at the clock, where memory lies idle and no other call comes by the state.
+    fn settle_down(&self, thread: &Thread) {
+        if self.restless.load(Ordering::Relaxed)
+            && let Some(mut state) = self.enter()
+        {
+            self.air(&mut state, thread);
         }
     }
 
@@ -265,28 +300,53 @@ impl Allocator {
         if thread.is_own.get() {
             thread.while_busy(|| self.empty_bins(thread));
         }
+        self.empty_depot();
+    }
+
+    /// Returns all that the depot keeps to the rooms, and its empty magazines to the heap.
+    fn empty_depot(&self) {
         for class in 0..class::CLASSES {
             while let Some(full) = self.depot.take_full(class) {
                 self.flush(full);
                 self.depot.give_empty(class, full);
             }
+            if let Some(mut state) = self.enter() {
+                self.free_empties(&mut state, class);
+            }
         }
     }
 
-    /// Returns all objects of a thread's bins to their rooms; the magazines stay.
-    pub(super) fn empty_bins(&self, thread: &Thread) {
-        let Some(mut state) = self.enter() else { return };
-        for bin in thread.bins.iter().filter(|bin| bin.is_stocked()) {
-            let (pop, push) = (bin.take_pop(), bin.take_push());
-            for magazine in [pop, push] {
-                if !magazine.is_null() {
-                    flush_into(&mut state, self, magazine);
-                }
-            }
-            bin.load_pop(pop);
-            bin.load_push(push);
+    /// Returns the empty magazines of a class to the heap: at the top they would hold up the break.
+    fn free_empties(&self, state: &mut State, class: usize) {
+        while let Some(empty) = self.depot.take_empty(class) {
+            state.free_magazine(empty);
         }
     }
+
+    /// Returns all objects of a thread's bins to their rooms.
+    pub(super) fn empty_bins(&self, thread: &Thread) {
+        if let Some(mut state) = self.enter() {
+            self.unload_bins(&mut state, thread);
+        }
+    }
+
+    /// The same with the lock held; the magazines go back as well, since they may stand at the top.
+    fn unload_bins(&self, state: &mut State, thread: &Thread) {
+        for bin in &thread.bins {
+            for magazine in [bin.take_pop(), bin.take_push()] {
+                if !magazine.is_null() {
+                    flush_into(state, self, magazine);
+                    state.free_magazine(magazine);
+                }
+            }
+        }
+    }
+}
+
+/// The largest batch that a refill of `class` takes: large blocks come one by one.
+fn most_grab(class: usize) -> usize {
+    let len = class::len_of(class);
+    if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
 }
 
 /// Objects that are worth a change of sides without a look for more. With few, a loop that frees
@@ -297,11 +357,7 @@ fn few(class: usize) -> usize {
 
 /// Returns all objects of a magazine to their rooms.
 pub(super) fn flush_into(state: &mut State, allocator: &Allocator, magazine: *mut Magazine) {
-    // SAFETY: the caller owns the magazine.
-    let count = unsafe { (*magazine).count } as usize;
-    // SAFETY: the slots below the count are written.
-    let objects = unsafe { core::slice::from_raw_parts(Magazine::slots(magazine), count) };
-    state.give(&allocator.rooms, objects);
+    state.give(&allocator.rooms, Magazine::objects(magazine));
     // SAFETY: the caller owns the magazine.
     unsafe { (*magazine).count = 0 };
 }

@@ -1,7 +1,7 @@
 //! The two journeys that every program makes all day.
 //!
 //! ```text
-//!   allocate: length ─► bin ─► pop ─► clear the mark
+//!   allocate: length ─► bin ─► pop ─► still marked? ─► clear the mark
 //!   release:  room ─► start of an object? ─► marked already? ─► bin ─► push, set the mark
 //! ```
 //!
@@ -44,14 +44,18 @@ impl Allocator {
     #[inline(always)]
     fn allocate_from(&self, thread: &Thread, len: usize, pop: impl FnOnce() -> Option<*mut u8>) -> *mut u8 {
         if thread.busy.get() {
-            return self.allocate_interrupted(thread, len);
+            return self.allocate_interrupted(len, thread);
         }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         let Some(object) = pop() else {
-            return self.allocate_miss(thread, len);
+            return self.allocate_miss(len, thread);
         };
         // SAFETY: an object of a bin is free.
+        if !unsafe { mark::is_set(object) } {
+            return self.allocate_spoilt(object, thread);
+        }
+        // SAFETY: as above.
         unsafe { mark::clear(object) };
         compiler_fence(Ordering::SeqCst);
         thread.busy.set(false);

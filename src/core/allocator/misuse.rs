@@ -22,7 +22,7 @@ impl Misuse {
     pub fn report(self, errors: Errors) {
         match errors {
             Errors::Abort => self.say(|message| out::die(message)),
-            Errors::Warn => self.say(|message| out::complain(message)),
+            Errors::Warn => self.say(out::complain),
             Errors::Ignore => {}
         }
     }
@@ -41,6 +41,7 @@ impl Misuse {
             Fault::Smashed => {
                 end(format_args!("corrupted block at {p:p}: its header was overwritten (seen by {call})"))
             }
+            Fault::Written => end(format_args!("corrupted block at {p:p}: written to after it was freed")),
             Fault::Overrun(next) => end(format_args!(
                 "corrupted block at {next:#x}: its header was overwritten, perhaps from {p:p} (seen by {call})"
             )),

@@ -18,25 +18,30 @@ mod reentry;
 mod state;
 mod threads;
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 pub use crate::engine::Grant;
 pub use misuse::Misuse;
 pub use state::State;
+pub use threads::Hooks;
 
-use crate::block::{Block, Tag};
 use crate::cache::{Depot, Thread};
-use crate::observe::ledger::Ledger;
+use crate::engine::Kind;
+use crate::observe::ledger::{Ledger, Resting};
 use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::settings::Settings;
-use crate::slab::class::LARGEST;
+use crate::slab::class::{self, LARGEST};
 use crate::slab::rooms::Rooms;
 use reentry::Reentry;
 
-/// Everything behind malloc.
+/// Everything behind malloc, what every call uses in front: a tiny process touches one page of it.
 #[repr(C)]
 pub struct Allocator {
-    rooms: Rooms,
     reentry: Reentry,
+    /// Whether memory lies idle that should go back before long.
+    restless: AtomicBool,
+    rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
 }
@@ -46,10 +51,15 @@ struct Entry<'a> {
     state: Guard<'a, State>,
     thread: &'a Thread,
     was_busy: bool,
+    restless: &'a AtomicBool,
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
+        let idle = self.state.is_idle();
+        if idle != self.restless.load(Ordering::Relaxed) {
+            self.restless.store(idle, Ordering::Relaxed);
+        }
         self.thread.busy.set(self.was_busy);
     }
 }
@@ -82,6 +92,7 @@ impl Allocator {
             reentry: Reentry::EMPTY,
             state: Lock::new(State::new()),
             depot: Depot::EMPTY,
+            restless: AtomicBool::new(false),
         }
     }
 
@@ -98,15 +109,19 @@ impl Allocator {
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
         }
-        Some(Entry { state, thread, was_busy })
+        Some(Entry { state, thread, was_busy, restless: &self.restless })
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
     pub fn allocate_aligned(&self, len: usize, align: usize) -> Option<Grant> {
-        match self.enter() {
-            Some(mut state) => state.allocate(&self.rooms, len, align),
-            None => self.reentry.allocate(len, align),
+        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align) };
+        if let Some(grant) = state.allocate(&self.rooms, len, align) {
+            return Some(grant);
         }
+        // Memory is out: what the caches keep is the last reserve.
+        drop(state);
+        self.empty_caches();
+        self.enter()?.allocate(&self.rooms, len, align)
     }
 
     /// Takes back a block without the help of a cache; what is wrong with it is reported.
@@ -174,8 +189,7 @@ impl Allocator {
     /// The figures; `None` in a signal handler that interrupted the allocator.
     pub fn ledger(&self) -> Option<Ledger> {
         let state = self.enter()?;
-        let resting = state.threads().cached_bytes() + self.depot.cached_bytes();
-        Some(Ledger::of(&state, resting))
+        Some(Ledger::of(&state, self.resting(&state)))
     }
 
     /// The settings in force.
@@ -190,38 +204,54 @@ impl Allocator {
         }
     }
 
-    /// Calls `see` with every block; whether the heap could be walked.
-    pub fn walk(&self, see: &mut dyn FnMut(Block, Tag)) -> bool {
-        self.enter().map(|state| state.walk(see)).is_some()
+    /// Calls `see` with the payload, the bytes and the kind of every piece; whether the heap could
+    /// be walked.
+    pub fn walk(&self, see: &mut dyn FnMut(*mut u8, usize, Kind)) -> bool {
+        self.enter().map(|state| state.walk(&self.rooms, see)).is_some()
     }
 
     /// Checks every header, footer and count: the number of faults found.
     pub fn check(&self) -> usize {
         let Some(state) = self.enter() else { return 0 };
-        let resting = state.threads().cached_bytes() + self.depot.cached_bytes();
-        crate::observe::check::faults(&state, &Ledger::of(&state, resting))
+        crate::observe::check::faults(&state, &Ledger::of(&state, self.resting(&state)))
     }
 
-    /// Takes all locks for a fork; `false` if this thread holds one already, in a signal handler.
-    pub fn before_fork(&self) -> bool {
-        if Thread::current().busy.get() && Thread::current().is_own.get() {
-            return false;
-        }
-        if self.state.enter().map(core::mem::forget).is_none() {
-            return false;
-        }
-        self.depot.before_fork();
-        true
+    /// What rests in bins and in the depot; other threads may be moving some just now.
+    fn resting(&self, state: &State) -> Resting {
+        let mut sum = Resting::default();
+        let mut count = |class: usize, object: *mut u8| {
+            let is_object = self.rooms.at(object.addr()).class().is_some();
+            sum.objects += 1;
+            sum.bytes += if is_object { class::len_of(class) } else { class::block_len(class) };
+        };
+        state.threads().each_cached(&mut count);
+        self.depot.each_cached(&mut count);
+        sum
+    }
+
+    /// Takes all locks for a fork, those apart that this thread holds already: then a signal
+    /// handler forks, and the frame that it interrupted gives them back, in both processes.
+    pub fn before_fork(&self) -> Forking {
+        let state = if self.depot.is_mine() {
+            // Who holds the state may wait for the depot, which this thread holds.
+            self.state.try_enter()
+        } else {
+            self.state.enter()
+        };
+        Forking { state: state.map(core::mem::forget).is_some(), depot: self.depot.before_fork() }
     }
 
     /// Gives back the locks that [`Allocator::before_fork`] took; `is_child` in the new process.
     ///
     /// # Safety
     ///
-    /// It said `true`, and this is the thread that called it or its copy in the child.
-    pub unsafe fn after_fork(&self, is_child: bool) {
+    /// `taken` is what it said, and this is the thread that called it or its copy in the child.
+    pub unsafe fn after_fork(&self, taken: Forking, is_child: bool) {
         // SAFETY: the caller's promise.
-        unsafe { self.depot.after_fork() };
+        unsafe { self.depot.after_fork(taken.depot) };
+        if !taken.state {
+            return;
+        }
         if is_child {
             // SAFETY: the lock is held by this thread's copy.
             unsafe { self.state.held() }.orphan_others();
@@ -229,4 +259,16 @@ impl Allocator {
         // SAFETY: the caller's promise.
         unsafe { self.state.leave() };
     }
+}
+
+/// The locks that a fork took.
+#[derive(Clone, Copy, Debug)]
+pub struct Forking {
+    state: bool,
+    depot: u128,
+}
+
+impl Forking {
+    /// None.
+    pub const NONE: Self = Self { state: false, depot: 0 };
 }

@@ -59,13 +59,14 @@ impl Reentry {
     #[cold]
     #[inline(never)]
     pub(super) fn drain(&self, allocator: &Allocator, state: &mut State) {
+        // In this order: what is on `freed` now was mapped before, so it is among the mapped ones.
+        let mut payload = self.freed.take();
         let mut link = self.mapped.take();
         while !link.is_null() {
             let next = next_of(link);
-            state.file(&allocator.rooms, Block::of_payload(link.wrapping_add(HIDDEN)));
+            state.file(Block::of_payload(link.wrapping_add(HIDDEN)));
             link = next;
         }
-        let mut payload = self.freed.take();
         while !payload.is_null() {
             let next = next_of(payload);
             if let Err(fault) = allocator.release_checked(state, payload) {

@@ -5,9 +5,11 @@ use super::threads::Threads;
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
 use crate::cache::Magazine;
+use crate::engine::Kind;
 use crate::heap::maps::{MOST, Maps};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
+use crate::os::tables::Tables;
 use crate::os::{clock, environment};
 use crate::policy::{AnyIndex, Policy};
 use crate::settings::{Fill, Settings};
@@ -24,7 +26,7 @@ const LEAST_THRESHOLD: usize = 1 << 20;
 const MOST_THRESHOLD: usize = 32 << 20;
 
 /// Calls between two looks at the clock: a look costs as much as a call.
-const CALLS_PER_LOOK: u32 = 16;
+const CALLS_PER_LOOK: u32 = 32;
 
 /// Milliseconds after which full magazines that nobody wanted go back to their rooms.
 const AIRING: u64 = 500;
@@ -35,7 +37,9 @@ type ProcessHeap = Heap<System, AnyIndex>;
 /// Bytes of tagged blocks of a class after which it gets slabs: tiny processes stay tiny.
 const WORTH_A_SLAB: usize = 4 << 10;
 
-/// Everything that the lock guards.
+/// Everything that the lock guards. What every call uses stands in front: the state of a tiny
+/// process lies on one page.
+#[repr(C)]
 pub struct State {
     ready: bool,
     caching: bool,
@@ -54,6 +58,7 @@ pub struct State {
     /// Blocks of each slab class that are tagged: it has no slab yet, or had none.
     tagged: [u16; SLAB_CLASSES],
     spans: Spans,
+    tables: Tables,
     settings: Settings,
     heap: ProcessHeap,
 }
@@ -65,6 +70,7 @@ impl State {
             heap: Heap::new(System::new(), AnyIndex::EMPTY, Settings::DEFAULT.shape),
             maps: Maps::EMPTY,
             spans: Spans::EMPTY,
+            tables: Tables::EMPTY,
             threads: Threads::EMPTY,
             tagged: [0; SLAB_CLASSES],
             settings: Settings::DEFAULT,
@@ -174,9 +180,9 @@ impl State {
         }
         let request = Request::aligned(len, align);
         if len > self.threshold && self.maps.count() < MOST {
-            self.map(rooms, len, align).or_else(|| self.place(rooms, request))
+            self.map(len, align).or_else(|| self.place(rooms, request))
         } else {
-            self.place(rooms, request).or_else(|| self.map(rooms, len, align))
+            self.place(rooms, request).or_else(|| self.map(len, align))
         }
     }
 
@@ -185,7 +191,9 @@ impl State {
         self.look_after(rooms);
         if class < SLAB_CLASSES && usize::from(self.tagged[class]) * class::len_of(class) >= WORTH_A_SLAB {
             // SAFETY: the slice is as long as it says.
-            let got = unsafe { self.spans.take(&mut self.heap, rooms, class, out.as_mut_ptr(), out.len()) };
+            let got = unsafe {
+                self.spans.take(&mut self.heap, &mut self.tables, rooms, class, out.as_mut_ptr(), out.len())
+            };
             self.map_rooms(rooms);
             if got > 0 {
                 return got;
@@ -271,12 +279,11 @@ impl State {
     fn redraw_rooms(&mut self, rooms: &Rooms) {
         let Some(newest) = self.heap.segments().newest() else { return };
         rooms.found(newest.base().addr());
-        if let Some(count) = rooms.wants(newest.end().addr()) {
-            let request = Request { len: count * size_of::<Room>(), align: ALIGN, bits: OWN };
-            if let Some(placed) = self.heap.allocate(request) {
-                // SAFETY: the block is new and is never released.
-                unsafe { rooms.replace(placed.block.payload().cast(), count) };
-            }
+        if let Some(count) = rooms.wants(newest.end().addr())
+            && let Some(table) = self.tables.map(count * size_of::<Room>())
+        {
+            // SAFETY: the mapping is new and is never given back.
+            unsafe { rooms.replace(table.cast(), count) };
         }
         let (mut low, mut high) = (usize::MAX, 0);
         for segment in self.heap.segments().iter() {
@@ -291,15 +298,25 @@ impl State {
         self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
     }
 
-    fn map(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
-        self.widen_table(rooms)?;
+    fn map(&mut self, len: usize, align: usize) -> Option<Grant> {
+        self.widen_table()?;
         let block = self.maps.map(len, align)?;
         self.note_peak();
         Some(Grant { payload: block.payload(), dirty: 0 })
     }
 
+    /// Bytes taken from the operating system and not given back.
+    pub const fn footprint(&self) -> usize {
+        self.heap.counts().footprint + self.maps.footprint() + self.tables.bytes()
+    }
+
+    /// Bytes of tables that are mappings.
+    pub const fn table_bytes(&self) -> usize {
+        self.tables.bytes()
+    }
+
     fn note_peak(&mut self) {
-        self.peak = self.peak.max(self.heap.counts().footprint + self.maps.footprint());
+        self.peak = self.peak.max(self.footprint());
     }
 
     /// The most bytes that were ever taken from the operating system at a time.
@@ -307,23 +324,20 @@ impl State {
         self.peak
     }
 
-    /// Makes room in the set of mapped blocks; the table is a block of the heap.
-    fn widen_table(&mut self, rooms: &Rooms) -> Option<()> {
+    /// Makes room in the set of mapped blocks.
+    fn widen_table(&mut self) -> Option<()> {
         let Some(words) = self.maps.wants_table() else { return Some(()) };
-        let table = self.place_own(rooms, Request::of(words * WORD))?;
-        // SAFETY: the block is new and large enough.
-        let old = unsafe { self.maps.set_table(table, words) };
-        if !old.is_null() {
-            // SAFETY: the set has left the old table.
-            unsafe { self.heap.release(Block::of_payload(old)) };
-        }
+        let table = self.tables.map(words * WORD)?;
+        // SAFETY: the mapping is new and large enough.
+        let (old, words) = unsafe { self.maps.set_table(table, words) };
+        self.tables.unmap(old, words * WORD);
         Some(())
     }
 
     /// Adds a block that was mapped without the lock.
-    pub(super) fn file(&mut self, rooms: &Rooms, block: Block) {
+    pub(super) fn file(&mut self, block: Block) {
         // Without a table the block cannot be told from a stranger's; it stays, unknown.
-        if self.widen_table(rooms).is_some() {
+        if self.widen_table().is_some() {
             self.maps.file(block);
             self.note_peak();
         }
@@ -344,8 +358,10 @@ impl State {
             return self.release_mapped(block);
         }
         if self.settings.fill == Fill::Junk && rooms.at(payload.addr()).class().is_none() {
+            // SAFETY: the caller has located it.
+            let len = unsafe { Block::of_payload(payload).len() };
             // SAFETY: the block is used and its owner gives it up.
-            unsafe { payload.write_bytes(0x5A, Block::of_payload(payload).len()) };
+            unsafe { payload.write_bytes(0x5A, len) };
         }
         self.give(rooms, &[payload]);
     }
@@ -379,7 +395,11 @@ impl State {
         // What grows goes on growing: an eighth more saves most of the calls.
         let ample = if len > has { len + len / 8 } else { len };
         // SAFETY: as above.
-        let fits = unsafe { self.heap.resize(block, ample) || self.heap.resize(block, len) };
+        let mut fits = unsafe { self.heap.resize(block, ample) };
+        if !fits {
+            // SAFETY: as above.
+            fits = unsafe { self.heap.resize(block, len) };
+        }
         self.map_rooms(rooms);
         fits.then_some(payload)
     }
@@ -390,11 +410,27 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    pub(super) fn walk(&self, see: &mut dyn FnMut(Block, Tag)) {
-        self.heap.walk(&mut *see);
+    /// Calls `see` with every piece: blocks in address order, a slab's objects in its place, then
+    /// mapped blocks. What rests in a cache is free.
+    pub(super) fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
+        self.heap.walk(|block, tag| {
+            let payload = block.payload();
+            let len = tag.size() - WORD;
+            if tag.has(tag::OWN) && rooms.at(payload.addr()).class().is_some() {
+                return self.spans.walk(rooms, payload, see);
+            }
+            // SAFETY: a block has sixteen bytes.
+            let rests = tag.class().is_some() && unsafe { mark::is_set(payload) };
+            let kind = match (tag.is_used(), tag.has(tag::OWN), rests) {
+                (true, true, _) => Kind::Own,
+                (true, false, false) => Kind::Used,
+                _ => Kind::Free,
+            };
+            see(payload, len, kind);
+        });
         for block in self.maps.iter() {
             // SAFETY: [M1]
-            see(block, unsafe { block.tag() });
+            see(block.payload(), unsafe { block.len() }, Kind::Mapped);
         }
     }
 
@@ -403,24 +439,34 @@ impl State {
     pub(super) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
-        if !grown && self.calls % CALLS_PER_LOOK != 0 {
+        if !grown && !self.is_idle() && !self.calls.is_multiple_of(CALLS_PER_LOOK) {
             return false;
         }
         let now = clock::milliseconds();
-        if !grown && now.wrapping_sub(self.aired) < AIRING {
-            return false;
+        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
+        if is_due || grown || self.aired == 0 {
+            (self.aired, self.aired_at) = (now, footprint);
         }
-        (self.aired, self.aired_at) = (now, footprint);
-        true
+        is_due || grown
+    }
+
+    /// Whether so much memory lies idle that it should go back before long.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.heap.is_idle() && self.settings.purge != 0
+    }
+
+    /// Gives back what has lain idle, if the time has come.
+    pub(super) fn tend(&mut self, rooms: &Rooms) {
+        self.heap.tend(clock::milliseconds(), self.settings.purge);
+        self.map_rooms(rooms);
     }
 
     /// Now and then gives back what has lain idle.
     #[inline]
     pub(super) fn look_after(&mut self, rooms: &Rooms) {
         self.calls = self.calls.wrapping_add(1);
-        if self.calls % CALLS_PER_LOOK == 0 && self.heap.is_idle() && self.settings.purge != 0 {
-            self.heap.tend(clock::milliseconds(), self.settings.purge);
-            self.map_rooms(rooms);
+        if self.calls.is_multiple_of(CALLS_PER_LOOK) && self.is_idle() {
+            self.tend(rooms);
         }
     }
 }

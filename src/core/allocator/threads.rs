@@ -14,8 +14,16 @@ use crate::block::tag::OWN;
 use crate::cache::Thread;
 use crate::heap::Request;
 use crate::os::thread;
-use crate::slab::class;
 use crate::slab::rooms::Rooms;
+
+/// What the roof wants to be told of threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// There is a second thread now: from here on a fork must take the locks.
+    pub second: fn(),
+    /// A thread has ended, and has to call [`Allocator::detach`].
+    pub ended: thread::ExitHook,
+}
 
 /// All structures of threads.
 #[derive(Debug)]
@@ -24,7 +32,8 @@ pub struct Threads {
     retired: *const Thread,
     /// Of threads that a fork left behind: their bins may hold objects.
     orphans: *const Thread,
-    /// The key whose destructor ends a thread's structure, once there is one.
+    /// What to call, and the key whose destructor ends a thread's structure, once there is one.
+    hooks: Option<Hooks>,
     exit_key: Option<u32>,
 }
 
@@ -37,6 +46,7 @@ impl Threads {
         live: core::ptr::null(),
         retired: core::ptr::null(),
         orphans: core::ptr::null(),
+        hooks: None,
         exit_key: None,
     };
 
@@ -45,13 +55,16 @@ impl Threads {
         list(self.live).chain(list(self.orphans))
     }
 
-    /// Bytes of objects that rest in bins; other threads may be moving some just now.
-    pub fn cached_bytes(&self) -> usize {
-        let bytes_of = |t: &Thread| {
-            let bins = t.bins.iter().enumerate();
-            bins.map(|(class, bin)| (bin.poppable() + bin.pushed()) * class::len_of(class)).sum::<usize>()
-        };
-        self.iter().map(bytes_of).sum()
+    /// Calls `see` with the class and the address of every object that rests in a bin.
+    pub fn each_cached(&self, see: &mut impl FnMut(usize, *mut u8)) {
+        for (class, bin) in self.iter().flat_map(|thread| thread.bins.iter().enumerate()) {
+            bin.each(|object| see(class, object));
+        }
+    }
+
+    /// Whether there was no thread yet.
+    const fn is_fresh(&self) -> bool {
+        self.live.is_null() && self.retired.is_null() && self.orphans.is_null()
     }
 
     fn link(&mut self, thread: &Thread) {
@@ -94,6 +107,13 @@ impl Threads {
             self.link(me);
         }
     }
+}
+
+/// The structure of the first thread.
+fn first_thread() -> &'static Thread {
+    const { assert!(align_of::<Thread>() <= 4096) };
+    // SAFETY: nobody else takes this place: only the first thread does, under the lock.
+    unsafe { Thread::build(thread::main()) }
 }
 
 fn one<'a>(thread: *const Thread) -> Option<&'a Thread> {
@@ -139,31 +159,54 @@ impl Allocator {
         if thread::word() == thread::last() {
             return None;
         }
-        let (adopted, key) = {
+        let (adopted, is_first) = {
             let mut state = self.enter()?;
             if !state.is_caching() {
                 return None;
             }
-            let adopted = state.adopt(&self.rooms)?;
+            let is_first = state.threads().is_fresh();
+            let adopted = if is_first { first_thread() } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(adopted);
-            (adopted, state.threads_mut().exit_key)
+            (adopted, is_first)
         };
         thread::set_word(core::ptr::from_ref(adopted).cast_mut().cast());
-        if let Some(key) = key {
-            thread::tell_exit(key, thread::word());
+        // The first thread ends with the process, as a rule: what it keeps need not go back.
+        if !is_first {
+            self.tell_exit();
         }
         Some(adopted)
     }
 
-    /// Asks to be told when threads end: once, by the constructor. Until then only the first
-    /// thread runs.
-    pub fn watch_threads(&self, ended: unsafe extern "C" fn(*mut core::ffi::c_void)) {
-        let Some(key) = thread::exit_key(ended) else { return };
-        if let Some(mut state) = self.enter() {
-            state.threads_mut().exit_key = Some(key);
+    /// Gives the first thread its structure before it asks: the shared one stays untouched then.
+    /// Whether threads keep anything at all.
+    pub fn prepare(&self) -> bool {
+        Thread::current().is_own.get() || self.attach().is_some()
+    }
+
+    /// Asks for a call of the hook when this thread ends; the first who asks makes the key.
+    fn tell_exit(&self) {
+        let (key, hooks) = {
+            let Some(mut state) = self.enter() else { return };
+            let threads = state.threads_mut();
+            if threads.exit_key.is_none() {
+                threads.exit_key = threads.hooks.and_then(|hooks| thread::exit_key(hooks.ended));
+                (threads.exit_key, threads.hooks)
+            } else {
+                (threads.exit_key, None)
+            }
+        };
+        if let Some(hooks) = hooks {
+            (hooks.second)();
         }
-        if Thread::current().is_own.get() {
+        if let Some(key) = key {
             thread::tell_exit(key, thread::word());
+        }
+    }
+
+    /// Says what to call when there is a second thread, and when one ends.
+    pub fn watch_threads(&self, hooks: Hooks) {
+        if let Some(mut state) = self.enter() {
+            state.threads_mut().hooks = Some(hooks);
         }
     }
 

@@ -15,7 +15,7 @@
 //!   the program frees it.
 //!
 //! The seal is such that the check is one multiplication: the upper sixteen bits of
-//! `word * MIX ^ mask(address)` are 0.
+//! `(word ^ turned address) * MIX ^ key` are 0.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -82,16 +82,18 @@ impl Tag {
     /// Reads `word`, found at `address`; `None` if its seal is wrong ([T1](self)).
     #[inline]
     pub fn open(word: u64, address: usize) -> Option<Self> {
-        let rest = word.wrapping_mul(MIX) ^ mask(address);
+        let rest = (word ^ turned(address)).wrapping_mul(MIX) ^ key();
         (rest >> 48 == 0).then_some(Self(word & BODY))
     }
 
     /// The word to store at `address`.
     #[inline]
     pub fn sealed(self, address: usize) -> u64 {
-        let wanted = (mask(address) >> 48) as u16;
-        let has = (self.0.wrapping_mul(MIX) >> 48) as u16;
-        self.0 | u64::from(wanted.wrapping_sub(has).wrapping_mul(UNMIX)) << 48
+        let turned = turned(address);
+        let has = ((self.0 ^ turned) & BODY).wrapping_mul(MIX) >> 48;
+        let lacks = (key() >> 48).wrapping_sub(has) as u16;
+        let upper = u64::from(lacks.wrapping_mul(UNMIX)) ^ (turned >> 48);
+        self.0 | upper << 48
     }
 
     /// Bytes of the block, header included.
@@ -162,8 +164,9 @@ impl Tag {
 }
 
 #[inline]
-fn mask(address: usize) -> u64 {
-    (address as u64).rotate_left(20) ^ key()
+fn turned(address: usize) -> u64 {
+    // Turned, so that the low bits of the address do not lie over those of the size.
+    (address as u64).rotate_left(21)
 }
 
 impl fmt::Debug for Tag {
@@ -197,6 +200,15 @@ mod tests {
 
         assert_eq!(Tag::open(word, 0x5555_0000_1008), Some(tag));
         assert_eq!(Tag::open(word, 0x5555_0000_1018), None);
+    }
+
+    #[test]
+    fn a_copied_word_opens_at_none_of_the_next_addresses() {
+        let word = Tag::new(4096, USED).sealed(0x5555_0000_1008);
+
+        let taken = (1..10_000).filter(|n| Tag::open(word, 0x5555_0000_1008 + 16 * n).is_some());
+
+        assert!(taken.count() <= 2, "one in 65,536 may pass");
     }
 
     #[test]

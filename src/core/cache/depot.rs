@@ -47,6 +47,9 @@ impl Depot {
 
     /// A full magazine of `class`.
     pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
+        if self.resting.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let mut shelf = self.shelves[class].enter()?;
         let full = shelf.full.pop()?;
         shelf.idle = shelf.idle.min(shelf.full.count);
@@ -98,42 +101,55 @@ impl Depot {
         }
     }
 
-    /// Bytes of objects in full magazines.
-    pub fn cached_bytes(&self) -> usize {
-        self.resting.load(Ordering::Relaxed)
+    /// Calls `see` with the class and the address of every object in a full magazine.
+    pub fn each_cached(&self, see: &mut impl FnMut(usize, *mut u8)) {
+        for (class, shelf) in self.shelves.iter().enumerate() {
+            let Some(shelf) = shelf.enter() else { continue };
+            for magazine in shelf.full.iter() {
+                Magazine::objects(magazine).iter().for_each(|object| see(class, *object));
+            }
+        }
     }
 
     /// Whether `object` of `class` rests in a full magazine.
     pub fn holds(&self, class: usize, object: *mut u8) -> bool {
         let Some(shelf) = self.shelves[class].enter() else { return false };
-        shelf.full.iter().any(|magazine| {
-            // SAFETY: as in `objects`.
-            let count = unsafe { (*magazine).count } as usize;
-            // SAFETY: the slots below `count` are written.
-            let slots = unsafe { core::slice::from_raw_parts(Magazine::slots(magazine), count) };
-            slots.contains(&object)
-        })
+        shelf.full.iter().any(|magazine| Magazine::objects(magazine).contains(&object))
     }
 
-    /// Takes all locks for a fork, in the order of the classes.
-    pub fn before_fork(&self) {
-        for shelf in &self.shelves {
-            shelf.enter().map(core::mem::forget);
+    /// Whether this thread holds one of the locks: a signal handler interrupted it.
+    pub fn is_mine(&self) -> bool {
+        self.shelves.iter().any(Lock::is_mine)
+    }
+
+    /// Takes all locks for a fork, in the order of the classes, but those that this thread holds;
+    /// a bit for each one taken.
+    pub fn before_fork(&self) -> u128 {
+        let mut taken = 0;
+        for (class, shelf) in self.shelves.iter().enumerate() {
+            if shelf.enter().map(core::mem::forget).is_some() {
+                taken |= 1 << class;
+            }
         }
+        taken
     }
 
-    /// Gives all locks back.
+    /// Gives back the locks that [`Depot::before_fork`] took.
     ///
     /// # Safety
     ///
-    /// This thread, or the one it is a copy of, took them in [`Depot::before_fork`].
-    pub unsafe fn after_fork(&self) {
-        for shelf in &self.shelves {
-            // SAFETY: the caller's promise.
-            unsafe { shelf.leave() };
+    /// This thread, or the one it is a copy of, took them.
+    pub unsafe fn after_fork(&self, taken: u128) {
+        for (class, shelf) in self.shelves.iter().enumerate() {
+            if taken & 1 << class != 0 {
+                // SAFETY: the caller's promise.
+                unsafe { shelf.leave() };
+            }
         }
     }
 }
+
+const _: () = assert!(CLASSES <= 128);
 
 /// Bytes of the objects in a magazine of `class`.
 fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {

@@ -62,6 +62,14 @@ impl Magazine {
         this.wrapping_add(1).cast()
     }
 
+    /// The objects in the magazine at `this`, which is not loaded.
+    pub fn objects<'a>(this: *mut Self) -> &'a [*mut u8] {
+        // SAFETY: the caller owns the magazine, and [U1] makes the count true.
+        let count = unsafe { (*this).count } as usize;
+        // SAFETY: the slots below the count are written.
+        unsafe { core::slice::from_raw_parts(Self::slots(this), count) }
+    }
+
     /// The magazine whose first slot is `low`.
     pub const fn of_slots(low: *mut *mut u8) -> *mut Self {
         low.cast::<Self>().wrapping_sub(1)

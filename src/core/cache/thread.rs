@@ -1,8 +1,7 @@
 //! A thread's bins.
 //!
 //! ```text
-//!   ├ busy ┼ places ┼ ... ┼ bin 0 ┼ bin 1 ┼ ... ┼ bin 79 ┼ links ┤
-//!            └─ where the bin of a small request stands: one load from length to bin
+//!   ├ busy ┼ ... ┼ bin 0 ┼ bin 1 ┼ ... ┼ bin 79 ┼ links ┤
 //! ```
 
 use core::cell::Cell;
@@ -43,10 +42,8 @@ pub struct Thread {
     pub is_own: Cell<bool>,
     /// Frees of small tagged blocks until one of them makes its class a class of slabs.
     patience: Cell<u8>,
-    /// The place of the bin for requests up to [`LARGEST_SLAB`], by sixteen bytes.
-    places: [Cell<u16>; LARGEST_SLAB / 16 + 1],
-    /// Objects that the next refill of a class takes.
-    pub grab: [Cell<u8>; CLASSES],
+    /// Refills of each class so far; no more are counted than matter.
+    refills: [Cell<u8>; CLASSES],
     /// The bins.
     pub bins: [Bin; CLASSES],
     /// The next in the list of all threads.
@@ -77,10 +74,6 @@ impl Thread {
         // SAFETY: all fields may be zero.
         let this = unsafe { &*at.cast::<Self>() };
         this.is_own.set(true);
-        this.grab.iter().for_each(|grab| grab.set(1));
-        for (place, class) in this.places.iter().zip(&class::FINE) {
-            place.set(place_of(usize::from(*class)) as u16);
-        }
         this
     }
 
@@ -89,16 +82,23 @@ impl Thread {
     pub fn bin_at(&self, place: usize) -> &Bin {
         debug_assert!(place < size_of_val(&self.bins) && place.is_multiple_of(BIN));
         // SAFETY: places lead to bins.
-        unsafe { &*self.bins.as_ptr().byte_add(place) }
+        unsafe { &*self.bins.as_ptr().wrapping_byte_add(place) }
     }
 
-    /// The bin for requests of `len` bytes, at most [`LARGEST_SLAB`]. In the shared structure all
-    /// places are 0, and that bin is empty.
+    /// The bin for requests of `len` bytes, at most [`LARGEST_SLAB`].
     #[inline(always)]
     pub fn bin_for(&self, len: usize) -> &Bin {
         // SAFETY: the caller keeps to the bound, which is the table's.
-        let place = unsafe { self.places.get_unchecked((len + 15) / 16) }.get();
+        let place = *unsafe { PLACES.get_unchecked(len) };
         self.bin_at(usize::from(place))
+    }
+
+    /// Objects that this refill of `class` shall take: one by one at first, since a tiny process
+    /// wants no more; then twice as many each time, up to `most`.
+    pub fn grab(&self, class: usize, most: usize) -> usize {
+        let before = usize::from(self.refills[class].get());
+        self.refills[class].set((before + 1).min(16) as u8);
+        most.min(1 << before.saturating_sub(4)).max(1)
     }
 
     /// Counts a free of a small tagged block: now and then it is one too many, and its class is
@@ -135,6 +135,20 @@ pub const fn class_at(place: usize) -> usize {
 }
 
 const _: () = assert!(size_of::<Bin>() == BIN);
+
+/// Where the bin for a request of every length up to [`LARGEST_SLAB`] stands: one load, no sum.
+static PLACES: [u16; LARGEST_SLAB + 1] = {
+    let mut places = [0; LARGEST_SLAB + 1];
+    let (mut len, mut class) = (0, 0);
+    while len <= LARGEST_SLAB {
+        if len > class::len_of(class) {
+            class += 1;
+        }
+        places[len] = place_of(class) as u16;
+        len += 1;
+    }
+    places
+};
 
 impl Bin {
     /// Takes an object; `None` if there is none on this side.
@@ -218,7 +232,8 @@ impl Bin {
         if !magazine.is_null() {
             let low = Magazine::slots(magazine);
             // SAFETY: the caller hands the magazine over.
-            let (count, cap) = unsafe { ((*magazine).count as usize, (*magazine).cap as usize) };
+            let Magazine { count, cap, .. } = unsafe { magazine.read() };
+            let (count, cap) = (count as usize, cap as usize);
             self.push_low.set(low);
             self.push_high.set(low.wrapping_add(cap));
             self.push.set(low.wrapping_add(count));
@@ -249,8 +264,17 @@ impl Bin {
 
     /// Whether `object` rests in one of the two magazines.
     pub fn holds(&self, object: *mut u8) -> bool {
-        holds(self.pop_low.get(), self.poppable(), object)
-            || holds(self.push_low.get(), self.pushed(), object)
+        let mut found = false;
+        self.each(|other| found |= other == object);
+        found
+    }
+
+    /// Calls `see` with every object of both magazines.
+    pub fn each(&self, mut see: impl FnMut(*mut u8)) {
+        for (low, count) in [(self.pop_low.get(), self.poppable()), (self.push_low.get(), self.pushed())] {
+            // SAFETY: [X2]: the slots below the top are written.
+            (0..count).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
+        }
     }
 }
 
@@ -267,9 +291,4 @@ fn unloaded(low: *mut *mut u8, count: usize) -> *mut Magazine {
     // SAFETY: [X1]: a loaded magazine is the bin's.
     unsafe { (*magazine).count = count as u32 };
     magazine
-}
-
-fn holds(low: *mut *mut u8, count: usize, object: *mut u8) -> bool {
-    // SAFETY: [X2]: the slots below the top are written.
-    (0..count).any(|n| unsafe { low.wrapping_add(n).read() } == object)
 }

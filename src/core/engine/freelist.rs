@@ -12,7 +12,7 @@
 //! linear, as in the text: after Arpaci-Dusseau and Arpaci-Dusseau, "Operating Systems: Three
 //! Easy Pieces", chapter 17, and Kernighan and Ritchie, "The C Programming Language", 8.7.
 //!
-//! - **W1** Every granule of every strip belongs to one free node or one used block.
+//! - **FL1** Every granule of every strip belongs to one free node or one used block.
 
 mod strip;
 
@@ -117,14 +117,19 @@ impl<B: Backing> FreeList<B> {
         Some((site, free * GRANULE))
     }
 
-    /// Takes what `total` free bytes at the end lack.
-    fn grow(&mut self, total: usize) -> Option<()> {
-        let least = total.saturating_sub(self.brink().map_or(0, |(_, have)| have)).max(16);
+    /// Free bytes where growth is adjacent.
+    fn have(&self) -> usize {
+        self.brink().map_or(0, |(_, have)| have)
+    }
+
+    /// Takes `least` bytes, or more as the settings say.
+    fn grow(&mut self, least: usize) -> Option<()> {
+        let least = round_up(least.max(16), 16);
         let want = match self.growth {
             Growth::Exact => least,
             Growth::Geometric => (self.figures.footprint / 8).max(LEAST_GROWTH),
         };
-        self.extend(round_up(least, 16), want)
+        self.extend(least, want)
     }
 
     /// Takes `least` bytes, or `want`, as one more free node or a longer last one.
@@ -230,10 +235,10 @@ impl<B: Backing> Engine for FreeList<B> {
         let (size, align) = (granules_for(len)?, align.max(16));
         let total = (size as usize + 2) * GRANULE + if align > 16 { align } else { 0 };
         let mut grant = self.place(size, align);
-        // The first growth may turn out not to be adjacent, and then be too short alone.
-        for _ in 0..2 {
+        // What the last node lacks may turn out not to be adjacent: then all of it is needed.
+        for have in [self.have(), 0] {
             if grant.is_none() {
-                self.grow(total)?;
+                self.grow(total.saturating_sub(have))?;
                 grant = self.place(size, align);
             }
         }
@@ -244,7 +249,7 @@ impl<B: Backing> Engine for FreeList<B> {
         let site = self.runs.holding(address).ok_or(Fault::Foreign)?;
         let strip = &self.runs.sites()[site];
         let at = strip.granule_of(address);
-        if address % 16 != 0 || at == 0 || at >= strip.granules() || !strip.is_header(at - 1) {
+        if !address.is_multiple_of(16) || at == 0 || at >= strip.granules() || !strip.is_header(at - 1) {
             return Err(Self::explain(strip, address));
         }
         Ok(Held { payload: strip.address(at), len: strip.node(at - 1).size as usize * GRANULE })
@@ -263,8 +268,8 @@ impl<B: Backing> Engine for FreeList<B> {
         if size <= old {
             self.shorten(site, at, old, size);
         } else if !self.stretch(site, at, size) {
-            let total = (size - old) as usize * GRANULE;
-            let grown = self.is_at_brink(site, at + 1 + old) && self.grow(total).is_some();
+            let lacking = ((size - old) as usize * GRANULE).saturating_sub(self.have());
+            let grown = self.is_at_brink(site, at + 1 + old) && self.grow(lacking).is_some();
             if !grown || !self.stretch(self.find(held.payload).0, at, size) {
                 return false;
             }

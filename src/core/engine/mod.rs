@@ -1,19 +1,31 @@
 //! Floor 3: what live use, replay and the other allocators of the literature share.
 //!
 //! ```text
-//!   Engine ◄── tagged      the heap of blocks, with any index
+//!   Engine ◄─┬─ tagged      the heap of blocks, with any index
+//!            ├─ freelist    nodes {size, next} in the free memory itself
+//!            ├─ buddy       binary, Fibonacci, weighted, tertiary
+//!            ├─ families    pages for each kind of structure, worst fit
+//!            └─ slab        caches of equal objects, and named pools
+//!
+//!   table   one row for each design          pages   what families and slabs are cut from
+//!                                            runs    what was taken from the backing
 //! ```
 //!
 //! - **Y1** An engine takes all its memory from one backing and can say where every byte of it is.
 
 pub mod buddy;
+pub mod families;
 pub mod freelist;
+pub mod pages;
 mod runs;
 mod seal;
+pub mod slab;
 pub mod table;
 mod tagged;
 mod tally;
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod suite;
 
@@ -42,6 +54,8 @@ pub struct Held {
 pub enum Kind {
     /// In the hands of the program.
     Used,
+    /// In the hands of the program, a mapping of its own.
+    Mapped,
     /// Free.
     Free,
     /// The engine's own: tables, heads, what nobody can use.

@@ -9,7 +9,7 @@
 //! Each new run is a fixed share of all that exists, so that their number grows with the
 //! logarithm of the footprint and a short table holds them all.
 //!
-//! - **N1** Runs are disjoint and ascend; each was given by the backing and not yet taken back.
+//! - **RU1** Runs are disjoint and ascend; each was given by the backing and not yet taken back.
 
 use core::ptr;
 
@@ -125,6 +125,7 @@ impl<T: Copy> Runs<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::draw::arena;
 
     fn run(base: usize, len: usize) -> Run {
         Run { base: ptr::without_provenance_mut(base), len }
@@ -153,5 +154,22 @@ mod tests {
 
         assert_eq!(runs.holding(0x1000), None);
         assert_eq!(runs.holding(0x2000), Some(0));
+    }
+
+    #[test]
+    fn growth_goes_on_where_the_last_run_ends_or_ended() {
+        let mut runs = Runs::new(());
+        let mut backing = arena(1 << 16);
+        let [first, second] = [100, 200].map(|len| {
+            let run = runs.take(&mut backing, len, len).unwrap();
+            runs.file(run, ());
+            run
+        });
+
+        let end = runs.end();
+        runs.strike(1);
+
+        assert_eq!(end, second.base.wrapping_add(second.len));
+        assert_eq!(runs.end(), first.base.wrapping_add(first.len));
     }
 }

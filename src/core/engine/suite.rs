@@ -7,7 +7,7 @@ use super::table::{AnyEngine, Design};
 use super::{Engine, Held, Kind, Piece};
 use crate::heap::draw::arena;
 use crate::heap::{Fault, Growth};
-use crate::os::backing::Backing;
+use crate::os::backing::{Backing, Mapped, Run};
 use crate::os::fake::{Arena, Dice, Flaky};
 
 macro_rules! for_every_engine {
@@ -27,6 +27,7 @@ macro_rules! for_every_engine {
                 a_foreign_move_of_the_break_is_stepped_over,
                 absurd_requests_are_refused,
                 what_is_not_dirty_is_zero,
+                mappings_of_the_system_serve_too,
             );
         })*
     };
@@ -200,10 +201,13 @@ fn a_second_free_is_recognised(design: Design) {
     let blocks = [24, 100, 2000, 30_000].map(|len| Belief::allocate(&mut engine, len, 16, 1).unwrap());
     let _between = blocks.map(|block| Belief::allocate(&mut engine, block.len, 16, 2).unwrap());
 
-    blocks.iter().for_each(|block| block.free(&mut engine));
+    let row = [48; 12].map(|len| Belief::allocate(&mut engine, len, 16, 3).unwrap());
+    let _behind = Belief::allocate(&mut engine, 48, 16, 4).unwrap();
 
-    for block in blocks {
-        assert_eq!(engine.locate(block.payload.addr()), Err(Fault::Freed));
+    blocks.iter().chain(&row).for_each(|block| block.free(&mut engine));
+
+    for block in blocks.iter().chain(&row) {
+        assert_eq!(engine.locate(block.payload.addr()), Err(Fault::Freed), "also after a merge");
     }
 }
 
@@ -251,6 +255,10 @@ fn memory_out_is_none_and_the_heap_goes_on(design: Design) {
     held.swap_remove(7).free(&mut small);
     held.extend(Some(Belief::allocate(&mut small, 1000, 16, 6).unwrap()));
     assert_apart(&assert_sound(&small), &held);
+    assert!(small.allocate(1 << 16, 16).is_none());
+    held.into_iter().for_each(|belief| belief.free(&mut small));
+    small.trim(0);
+    assert_eq!(small.figures().footprint, 0);
 }
 
 fn once_all_is_freed_the_memory_goes_back(design: Design) {
@@ -306,7 +314,7 @@ fn a_resized_block_keeps_its_contents(design: Design) {
 }
 
 fn a_heap_of_a_few_kib_serves_small_requests(design: Design) {
-    let mut engine = engine(design, 20 << 10);
+    let mut engine = engine(design, 32 << 10);
 
     let held: Vec<_> = (0..60).map_while(|n| Belief::allocate(&mut engine, 40, 16, n)).collect();
 
@@ -334,7 +342,7 @@ fn a_heap_of_many_mib_serves_large_requests(design: Design) {
 struct Jumpy(Arena);
 
 impl Backing for Jumpy {
-    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<crate::os::backing::Run> {
+    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
         self.0.skip(4096 + 16);
         self.0.grow(end, least, want)
     }
@@ -343,7 +351,7 @@ impl Backing for Jumpy {
         self.0.shrink(from, len)
     }
 
-    fn release(&mut self, run: crate::os::backing::Run) -> bool {
+    fn release(&mut self, run: Run) -> bool {
         self.0.release(run)
     }
 
@@ -373,6 +381,17 @@ fn absurd_requests_are_refused(design: Design) {
 
     held.assert_intact();
     assert_sound(&engine);
+}
+
+fn mappings_of_the_system_serve_too(design: Design) {
+    let mut engine = AnyEngine::new(design, Mapped, Growth::Geometric);
+
+    random_work(&mut engine, 900, 33);
+    let large = Belief::allocate(&mut engine, 5 << 20, 1 << 16, 7).unwrap();
+    large.free(&mut engine);
+    engine.trim(0);
+
+    assert_eq!(engine.figures().footprint, 0, "what was unmapped is not touched again");
 }
 
 fn what_is_not_dirty_is_zero(design: Design) {

@@ -25,6 +25,8 @@ pub enum Fault {
     Own,
     /// The header before it was overwritten.
     Smashed,
+    /// The block was written to after it was freed.
+    Written,
     /// The header behind the block, whose payload begins at the address given, was overwritten.
     Overrun(usize),
 }

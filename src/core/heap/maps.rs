@@ -67,26 +67,24 @@ impl Maps {
 
     /// Whether the set must get a larger table before the next block: the words it wants.
     pub fn wants_table(&self) -> Option<usize> {
-        (self.live * 2 >= self.table.cap).then(|| (self.table.cap * 2).max(64))
+        (self.live * 2 >= self.table.cap).then(|| (self.table.cap * 2).max(512))
     }
 
-    /// Moves the set into `slots`, `cap` words; the old table, to be freed.
+    /// Moves the set into `slots`, `cap` zeroed words; the old table and its words, to be given back.
     ///
     /// # Safety
     ///
     /// The memory is the set's until the next call, and larger than what [`Maps::wants_table`] said.
-    pub unsafe fn set_table(&mut self, slots: *mut u8, cap: usize) -> *mut u8 {
+    pub unsafe fn set_table(&mut self, slots: *mut u8, cap: usize) -> (*mut u8, usize) {
         let old = self.table;
         self.table = Table { slots: slots.cast(), cap };
-        // SAFETY: the caller's promise.
-        unsafe { slots.write_bytes(0, cap * size_of::<*mut u8>()) };
         for n in 0..old.cap {
             let payload = old.at(n);
             if !payload.is_null() {
                 self.table.insert(payload);
             }
         }
-        old.slots.cast()
+        (old.slots.cast(), old.cap)
     }
 
     /// The mapped block whose payload begins at `address` ([M1](self)).
@@ -229,12 +227,12 @@ fn run_of(block: Block) -> Run {
 impl Table {
     fn at(&self, n: usize) -> *mut u8 {
         // SAFETY: `n` is below the table's length: all callers mask it.
-        unsafe { self.slots.add(n).read() }
+        unsafe { self.slots.wrapping_add(n).read() }
     }
 
     fn put(&self, n: usize, payload: *mut u8) {
         // SAFETY: as in `at`.
-        unsafe { self.slots.add(n).write(payload) };
+        unsafe { self.slots.wrapping_add(n).write(payload) };
     }
 
     /// Where the search for `address` begins.

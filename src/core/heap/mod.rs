@@ -150,15 +150,16 @@ pub struct Placed {
 
 /// A heap of tagged blocks.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Heap<B, I> {
-    backing: B,
-    index: I,
     segments: Segments,
-    shape: Shape,
     counts: Counts,
+    shape: Shape,
     /// Free blocks that a deferred merge has not seen.
     unmerged: usize,
     tending: Tending,
+    backing: B,
+    index: I,
 }
 
 // SAFETY: the heap owns the memory that its pointers name; it may move between threads.

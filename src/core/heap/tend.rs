@@ -24,6 +24,9 @@ const LEAST_PURGE: usize = 4 * PAGE;
 /// Free bytes with their pages below which no sweep is worth its walk.
 const LEAST_IDLE: usize = 256 << 10;
 
+/// Most free bytes at the top that a sweep leaves to a large heap.
+const MOST_KEPT: usize = 4 << 20;
+
 /// When the last sweep was.
 #[derive(Clone, Copy, Debug)]
 pub struct Tending {
@@ -56,7 +59,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.tending.last = now;
         self.sweep();
         if self.top().is_some_and(|tag| tag.has(AGED)) {
-            self.trim(self.shape.keep.max(self.counts.footprint / 64));
+            self.trim(self.shape.keep.max((self.counts.footprint / 64).min(MOST_KEPT)));
         }
     }
 

@@ -45,6 +45,15 @@ ledger! {
     metadata "the allocator's own tables, heads and ends of segments";
 }
 
+/// What the program has freed and caches keep.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resting {
+    /// Objects and blocks.
+    pub objects: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
 /// The rows, and what else is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Ledger {
@@ -71,8 +80,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The figures of `state`, of whose used bytes `resting` lie in caches.
-    pub fn of(state: &State, resting: usize) -> Self {
+    /// The figures of `state`, of whose used objects `resting` lie in caches.
+    pub fn of(state: &State, resting: Resting) -> Self {
         let counts = *state.heap().counts();
         let (maps, spans) = (state.maps(), state.spans());
         let span_bytes = spans.count() * (GRANULE - WORD);
@@ -80,7 +89,7 @@ impl Ledger {
         let program_blocks = counts.used_blocks - counts.own_blocks;
         let mapped_tags = maps.count() * WORD;
         let held = counts.used_bytes - counts.own_bytes - program_blocks * WORD + spans.used_bytes();
-        let cached = resting.min(held);
+        let cached = resting.bytes.min(held);
         let rows = Rows {
             live: held - cached,
             slack: maps.footprint() - maps.usable() - mapped_tags,
@@ -90,13 +99,15 @@ impl Ledger {
             free: counts.free_bytes + spans.free_bytes(),
             tail: state.heap().tail_bytes() + spans.fresh_bytes(),
             mapped: maps.usable(),
-            metadata: counts.own_bytes - counts.own_blocks * WORD - span_bytes + counts.segments * OVERHEAD,
+            metadata: counts.own_bytes - counts.own_blocks * WORD - span_bytes
+                + counts.segments * OVERHEAD
+                + state.table_bytes(),
         };
         Self {
             rows,
-            footprint: counts.footprint + maps.footprint(),
-            peak_footprint: state.peak().max(counts.footprint + maps.footprint()),
-            blocks: program_blocks + maps.count(),
+            footprint: state.footprint(),
+            peak_footprint: state.peak().max(state.footprint()),
+            blocks: (program_blocks + spans.used_objects()).saturating_sub(resting.objects) + maps.count(),
             mapped_blocks: maps.count(),
             mapped_footprint: maps.footprint(),
             largest_free: state.heap().largest_free(),

@@ -61,7 +61,7 @@ impl System {
         self.first != 0 && at.addr() >= self.first && at.addr() < call::current_break().addr()
     }
 
-    fn from_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+    fn grow_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
         let now = call::current_break();
         if now.is_null() {
             return None;
@@ -89,7 +89,7 @@ impl Default for System {
 
 impl Backing for System {
     fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
-        self.from_break(end, least, want).or_else(|| Mapped.grow(end, least, want))
+        self.grow_break(end, least, want).or_else(|| Mapped.grow(end, least, want))
     }
 
     fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
@@ -115,7 +115,7 @@ pub struct Mapped;
 
 impl Backing for Mapped {
     fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
-        if !end.is_null() && end.addr() % PAGE == 0 {
+        if !end.is_null() && end.addr().is_multiple_of(PAGE) {
             let len = round_up(least.max(want), PAGE);
             if let Some(base) = call::map(end, len) {
                 return Some(Run { base, len });

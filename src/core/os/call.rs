@@ -5,6 +5,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::thread;
+
 macro_rules! calls {
     ($($variant:ident $name:literal,)*) => {
         /// A system call that heapmm may make.
@@ -28,6 +30,8 @@ calls! {
     Futex "futex",
 }
 
+// Beside the allocator's own words, not on a page of zeros that a process would touch for it alone.
+#[unsafe(link_section = ".data")]
 static COUNTS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
 
 /// How often `call` was made by this process.
@@ -75,31 +79,31 @@ unsafe extern "C" {
 /// the call is made here, and the library is told only what is true.
 pub fn set_break(to: *mut u8) -> bool {
     // SAFETY: what the break moves over is the caller's matter.
-    let now = counted(Call::Brk, || unsafe { libc::syscall(libc::SYS_brk, to) }) as usize;
+    let now = counted(Call::Brk, || unsafe { thread::system_call(libc::SYS_brk, [to.addr(), 0, 0, 0]) })
+        .cast_unsigned();
     if now != to.addr() {
         return false;
     }
     // SAFETY: a word of the C library's; foreign callers of sbrk race as they always did.
-    unsafe { (&raw mut __curbrk).write(to) };
+    unsafe { __curbrk = to };
     true
 }
 
 /// The current program break, as the C library knows it; null if there is none.
 pub fn current_break() -> *mut u8 {
     // SAFETY: as in `set_break`.
-    let now = unsafe { (&raw const __curbrk).read() };
+    let now = unsafe { __curbrk };
     if !now.is_null() {
         return now;
     }
-    let place = core::ptr::null_mut::<u8>();
     // SAFETY: asking for an impossible break changes nothing and says where it stands.
-    let now = counted(Call::Brk, || unsafe { libc::syscall(libc::SYS_brk, place) }) as isize;
+    let now = counted(Call::Brk, || unsafe { thread::system_call(libc::SYS_brk, [0; 4]) });
     if now <= 0 {
-        return place;
+        return core::ptr::null_mut();
     }
     let now = core::ptr::with_exposed_provenance_mut(now.cast_unsigned());
     // SAFETY: as in `set_break`.
-    unsafe { (&raw mut __curbrk).write(now) };
+    unsafe { __curbrk = now };
     now
 }
 
@@ -149,16 +153,19 @@ fn advise(at: *mut u8, len: usize, advice: i32) -> bool {
 /// Sleeps while `word` is `value`; may return early.
 pub fn futex_wait(word: *const u32, value: u32) {
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    let forever = core::ptr::null::<libc::timespec>();
     // SAFETY: the kernel only reads the word.
-    counted(Call::Futex, || unsafe { libc::syscall(libc::SYS_futex, word, op, value, forever) });
+    counted(Call::Futex, || unsafe {
+        thread::system_call(libc::SYS_futex, [word.addr(), op as usize, value as usize, 0])
+    });
 }
 
 /// Wakes one thread that sleeps on `word`.
 pub fn futex_wake(word: *const u32) {
     let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the address is a name only.
-    counted(Call::Futex, || unsafe { libc::syscall(libc::SYS_futex, word, op, 1) });
+    counted(Call::Futex, || unsafe {
+        thread::system_call(libc::SYS_futex, [word.addr(), op as usize, 1, 0])
+    });
 }
 
 #[cfg(test)]

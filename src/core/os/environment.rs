@@ -79,16 +79,38 @@ fn from_stack() -> *const *const c_char {
     ptr::null()
 }
 
+/// The kernel's word of this `kind`, or 0. Read from the stack where that is known: the function of
+/// the C library would cost a page for it alone.
+fn auxiliary(kind: u64) -> usize {
+    let mut at = from_stack().cast::<usize>();
+    if at.is_null() {
+        // SAFETY: reads the auxiliary vector.
+        return super::call::keeping_errno(|| unsafe { libc::getauxval(kind) }) as usize;
+    }
+    let mut next = || {
+        // SAFETY: behind the environment's null stand pairs of words; the last kind is 0.
+        let word = unsafe { at.read() };
+        at = at.wrapping_add(1);
+        word
+    };
+    while next() != 0 {}
+    loop {
+        match (next() as u64, next()) {
+            (0, _) => return 0,
+            (found, word) if found == kind => return word,
+            _ => {}
+        }
+    }
+}
+
 /// Whether the process runs with more rights than its user: settings must not be believed then.
 pub fn is_secure() -> bool {
-    // SAFETY: reads the auxiliary vector.
-    super::call::keeping_errno(|| unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
+    auxiliary(libc::AT_SECURE) != 0
 }
 
 /// Eight bytes that the kernel drew for this process.
 pub fn random() -> u64 {
-    // SAFETY: reads the auxiliary vector.
-    let at = super::call::keeping_errno(|| unsafe { libc::getauxval(libc::AT_RANDOM) }) as usize;
+    let at = auxiliary(libc::AT_RANDOM);
     if at == 0 {
         return 0;
     }

@@ -25,7 +25,8 @@ const SLEEPERS: u32 = 1;
 /// How often to look again before sleeping. The critical sections are shorter than a switch.
 const SPINS: u32 = 50;
 
-/// A value and the lock around it.
+/// A value and the lock around it, in front, where the value's first words are.
+#[repr(C)]
 pub struct Lock<T> {
     word: AtomicU32,
     value: UnsafeCell<T>,
@@ -60,6 +61,16 @@ impl<T> Lock<T> {
         let quick = self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed);
         // Not `then_some`: a guard that is made unlocks when it is dropped.
         (quick.is_ok() || self.wait(me)).then(|| Guard { lock: self })
+    }
+
+    /// Whether this thread holds the lock.
+    pub fn is_mine(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & !SLEEPERS == me()
+    }
+
+    /// Takes the lock if it is free now.
+    pub fn try_enter(&self) -> Option<Guard<'_, T>> {
+        self.take(FREE, me()).then(|| Guard { lock: self })
     }
 
     #[cold]

@@ -5,6 +5,7 @@
 //!   fake      Arena and Flaky: the same for tests and for the replayer
 //!   call      the system calls themselves, each one counted
 //!   lock      one futex lock that knows its owner
+//!   tables    mappings for tables that outgrow their first place
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
 //!   out       lines of text without an allocation; the end of the process
@@ -21,6 +22,7 @@ pub mod fake;
 pub mod file;
 pub mod lock;
 pub mod out;
+pub mod tables;
 pub mod thread;
 
 /// Bytes of one page. The x86-64 base page; other sizes are multiples of it.

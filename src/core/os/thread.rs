@@ -6,7 +6,7 @@
 //! [`FIRST`], which is a valid structure for every thread that never asked for one of its own.
 //! `thread_local!` would cost a call to `__tls_get_addr` each time.
 //!
-//! To bring heapmm to another architecture, write the three functions here for it.
+//! To bring heapmm to another architecture, write the functions here for it.
 
 use core::ffi::c_void;
 
@@ -28,7 +28,7 @@ core::arch::global_asm!(
 );
 
 /// Zeroed room for the structure that all threads share before they have their own.
-#[repr(C, align(64))]
+#[repr(C, align(4096))]
 pub struct First(core::cell::UnsafeCell<[u8; FIRST_BYTES]>);
 
 // SAFETY: whoever writes to it writes what does not matter.
@@ -44,6 +44,15 @@ static LAST: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
 #[inline(always)]
 pub const fn last() -> *mut u8 {
     LAST.0.get().cast()
+}
+
+/// Room for the structure of the first thread: in the heap it would touch a page for itself.
+static MAIN: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+
+/// Where the first thread's structure is built.
+#[inline(always)]
+pub const fn main() -> *mut u8 {
+    MAIN.0.get().cast()
 }
 
 /// The address of [`FIRST`].
@@ -96,8 +105,36 @@ pub fn pointer() -> usize {
     word
 }
 
+/// A system call without the C library: no errno, and none of its pages.
+///
+/// # Safety
+///
+/// As the call itself demands.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn system_call(number: i64, arguments: [usize; 4]) -> isize {
+    let result: isize;
+    // SAFETY: the kernel keeps all registers but these three.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") arguments[0],
+            in("rsi") arguments[1],
+            in("rdx") arguments[2],
+            in("r10") arguments[3],
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// A function that runs when a thread ends.
+pub type ExitHook = unsafe extern "C" fn(*mut c_void);
+
 /// A key whose destructor runs when a thread ends; `None` if there are no more keys.
-pub fn exit_key(ended: unsafe extern "C" fn(*mut c_void)) -> Option<u32> {
+pub fn exit_key(ended: ExitHook) -> Option<u32> {
     let mut key = 0;
     // SAFETY: `key` is ours to write.
     let code = unsafe { libc::pthread_key_create(&mut key, Some(ended)) };

@@ -96,10 +96,12 @@ impl Bin for Tree {
 
 /// Bins of lists give segregated first fit, bins of trees exact best fit.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Bins<T> {
-    bins: [T; BINS],
-    bits: [u64; WORDS],
     summary: u64,
+    bits: [u64; WORDS],
+    /// The small ones first: they share their page with the words above.
+    bins: [T; BINS],
 }
 
 impl<T: Bin> Bins<T> {

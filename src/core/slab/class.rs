@@ -43,7 +43,7 @@ const fn lens() -> [u32; CLASSES] {
 }
 
 /// Classes of requests up to [`LARGEST_SLAB`], by sixteen bytes.
-pub static FINE: [u8; LARGEST_SLAB / 16 + 1] = table::<{ LARGEST_SLAB / 16 + 1 }>(16);
+static FINE: [u8; LARGEST_SLAB / 16 + 1] = table::<{ LARGEST_SLAB / 16 + 1 }>(16);
 
 /// Classes of larger requests, by 128 bytes.
 static COARSE: [u8; LARGEST / 128 + 1] = table::<{ LARGEST / 128 + 1 }>(128);
@@ -67,7 +67,7 @@ const fn table<const N: usize>(unit: usize) -> [u8; N] {
 pub fn fine(len: usize) -> usize {
     debug_assert!(len <= LARGEST_SLAB);
     // SAFETY: the caller keeps to the bound, which is the table's.
-    usize::from(unsafe { *FINE.get_unchecked((len + 15) / 16) })
+    usize::from(unsafe { *FINE.get_unchecked(len.div_ceil(16)) })
 }
 
 /// The class of requests of `len` bytes, at most [`LARGEST`] ([Q1](self)).
@@ -78,7 +78,7 @@ pub fn class_of(len: usize) -> usize {
     }
     debug_assert!(len <= LARGEST);
     // SAFETY: the caller keeps to the bound, which is the table's.
-    usize::from(unsafe { *COARSE.get_unchecked((len + 127) / 128) })
+    usize::from(unsafe { *COARSE.get_unchecked(len.div_ceil(128)) })
 }
 
 /// Bytes of an object of `class`.

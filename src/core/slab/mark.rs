@@ -4,7 +4,8 @@
 //!   │ first word │ MARK │ ...          stored when freed, cleared when handed out
 //! ```
 //!
-//! A program that frees twice is caught by it. The mark is a hint: who finds it looks the object
+//! A program that frees twice is caught by it, and one that writes into what it has freed: the mark
+//! is gone when the object is handed out again. The mark is a hint: who finds it looks the object
 //! up before he accuses anybody, since the program may have written the same word itself. So it
 //! need not be secret, and an immediate operand is enough.
 

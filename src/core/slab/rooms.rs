@@ -69,8 +69,8 @@ impl Room {
     }
 }
 
-/// Granules that the first table knows: a heap of sixteen mebibytes.
-const FIRST: usize = 256;
+/// Granules that the first table knows: a heap of four mebibytes.
+const FIRST: usize = 64;
 
 /// The map.
 pub struct Rooms {
@@ -103,7 +103,7 @@ impl Rooms {
         }
         let table = self.table.load(Ordering::Relaxed);
         // SAFETY: [V2]: a table is as long as the count that was published after it.
-        Some(unsafe { table.add(granule).read() })
+        Some(unsafe { table.wrapping_add(granule).read() })
     }
 
     /// What lives at `address`: FOREIGN where the map does not reach.
@@ -155,19 +155,17 @@ impl Rooms {
         let granule = address.checked_sub(self.base.load(Ordering::Relaxed))? >> GRANULE_SHIFT;
         let count = self.count();
         let most = (count * 64).max(1 << 16);
-        (granule >= count && granule < most).then(|| (granule + 1).max(count * 2))
+        (granule >= count && granule < most).then(|| (granule + 1).max(count * 2).max(512))
     }
 
     /// Puts the larger table in force; the old one is never freed ([V2](self)).
     ///
     /// # Safety
     ///
-    /// `table` has `count` words that are nobody else's, for ever.
+    /// `table` has `count` zeroed words that are nobody else's, for ever: zero is FOREIGN.
     pub unsafe fn replace(&self, table: *mut Room, count: usize) {
         let old = self.table.load(Ordering::Relaxed);
         let known = self.count();
-        // SAFETY: the caller's promise; zero is FOREIGN.
-        unsafe { table.write_bytes(0, count) };
         // SAFETY: the old table has `known` words, the new one more.
         unsafe { table.copy_from_nonoverlapping(old, known) };
         self.table.store(table, Ordering::Relaxed);
@@ -189,7 +187,7 @@ impl Rooms {
     pub fn set(&self, granule: usize, room: Room) {
         debug_assert!(granule < self.count());
         // SAFETY: [V2]
-        unsafe { self.table.load(Ordering::Relaxed).add(granule).write(room) };
+        unsafe { self.table.load(Ordering::Relaxed).wrapping_add(granule).write(room) };
     }
 }
 
@@ -216,7 +214,7 @@ mod tests {
         rooms.set(rooms.granule(start + GRANULE).unwrap(), slab);
         let far = start + 400 * GRANULE;
         let wanted = rooms.wants(far).unwrap();
-        let table: &'static mut [Room] = std::vec![Room::TAGGED; wanted].leak();
+        let table: &'static mut [Room] = std::vec![Room::FOREIGN; wanted].leak();
 
         // SAFETY: leaked.
         unsafe { rooms.replace(table.as_mut_ptr(), wanted) };

@@ -19,10 +19,12 @@ use super::class::{self, SLAB_CLASSES};
 use super::mark;
 use super::rooms::{GRANULE, Room, Rooms};
 use crate::block::{ALIGN, Block, WORD, tag};
+use crate::engine::Kind;
 use crate::fatal;
 use crate::heap::{Heap, Request};
 use crate::os::PAGE;
 use crate::os::backing::Backing;
+use crate::os::tables::Tables;
 use crate::policy::FreeIndex;
 
 /// Lists of a class by fullness; the last holds the fullest slabs.
@@ -54,6 +56,7 @@ pub struct Spans {
     cap: usize,
     lists: [[u32; GRADES]; SLAB_CLASSES],
     live: usize,
+    used_objects: usize,
     used_bytes: usize,
     fresh_bytes: usize,
     free_bytes: usize,
@@ -69,6 +72,7 @@ impl Spans {
         cap: 0,
         lists: [[NONE; GRADES]; SLAB_CLASSES],
         live: 0,
+        used_objects: 0,
         used_bytes: 0,
         fresh_bytes: 0,
         free_bytes: 0,
@@ -103,6 +107,7 @@ impl Spans {
     pub unsafe fn take<B: Backing, I: FreeIndex>(
         &mut self,
         heap: &mut Heap<B, I>,
+        tables: &mut Tables,
         rooms: &Rooms,
         class: usize,
         out: *mut *mut u8,
@@ -111,7 +116,7 @@ impl Spans {
         let mut got = 0;
         while got < most {
             let Some(granule) = self.fullest(class) else {
-                if got > 0 || self.found(heap, rooms, class).is_none() {
+                if got > 0 || self.found(heap, tables, rooms, class).is_none() {
                     break;
                 }
                 continue;
@@ -145,7 +150,7 @@ impl Spans {
             let object = start.wrapping_add(slab.free as usize * ALIGN);
             slab.free = next_free(object, start, slab.carved as usize * len);
             // SAFETY: the caller's promise.
-            unsafe { out.add(got).write(object) };
+            unsafe { out.wrapping_add(got).write(object) };
             got += 1;
         }
         self.free_bytes -= got * len;
@@ -156,7 +161,7 @@ impl Spans {
             for n in 0..fresh {
                 let object = start.wrapping_add((slab.carved as usize + n) * len);
                 // SAFETY: the caller's promise.
-                unsafe { out.add(got + n).write(object) };
+                unsafe { out.wrapping_add(got + n).write(object) };
             }
             slab.carved += fresh as u16;
             if slab.carved as usize == capacity(len) {
@@ -167,6 +172,7 @@ impl Spans {
             self.fresh_bytes -= fresh * len;
         }
         slab.used += (got + fresh) as u16;
+        self.used_objects += got + fresh;
         self.used_bytes += (got + fresh) * len;
         self.put(granule, slab);
         self.regrade(granule);
@@ -196,6 +202,7 @@ impl Spans {
         }
         let bytes = given * class::len_of(slab.class as usize);
         slab.used -= given as u16;
+        self.used_objects -= given;
         self.used_bytes -= bytes;
         self.free_bytes += bytes;
         self.put(granule as u32, slab);
@@ -207,16 +214,25 @@ impl Spans {
         given
     }
 
-    /// Calls `see` with the granule, the class and the used objects of every slab.
-    pub fn each(&self, mut see: impl FnMut(usize, usize, usize)) {
-        for list in self.lists.as_flattened() {
-            let mut at = *list;
-            while at != NONE {
-                let slab = self.at(at);
-                see(at as usize, slab.class as usize, slab.used as usize);
-                at = slab.next;
-            }
+    /// Calls `see` with every object of the slab at `start`, and with what was never carved.
+    pub fn walk(&self, rooms: &Rooms, start: *mut u8, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
+        let Some(granule) = rooms.granule(start.addr()) else { return };
+        let slab = self.at(granule as u32);
+        let (len, carved) = (class::len_of(slab.class as usize), slab.carved as usize);
+        for n in 0..carved {
+            let object = start.wrapping_add(n * len);
+            // SAFETY: a carved object has sixteen readable bytes.
+            let kind = if unsafe { mark::is_set(object) } { Kind::Free } else { Kind::Used };
+            see(object, len, kind);
         }
+        if carved < capacity(len) {
+            see(start.wrapping_add(carved * len), (capacity(len) - carved) * len, Kind::Free);
+        }
+    }
+
+    /// Objects in the hands of the program or of caches.
+    pub const fn used_objects(&self) -> usize {
+        self.used_objects
     }
 
     /// Whether `object`, the start of an object of a slab, was ever handed out.
@@ -258,13 +274,14 @@ impl Spans {
     fn found<B: Backing, I: FreeIndex>(
         &mut self,
         heap: &mut Heap<B, I>,
+        tables: &mut Tables,
         rooms: &Rooms,
         class: usize,
     ) -> Option<()> {
         let request = Request { len: GRANULE - WORD, align: GRANULE, bits: tag::OWN };
         let block = heap.allocate(request)?.block;
         let known = rooms.granule(block.payload().addr());
-        let Some(granule) = known.filter(|granule| self.reaches(heap, rooms, *granule)) else {
+        let Some(granule) = known.filter(|granule| self.reaches(tables, rooms, *granule)) else {
             // SAFETY: allocated just now. A segment that the map does not reach has no slabs.
             unsafe { heap.release(block) };
             return None;
@@ -287,27 +304,19 @@ impl Spans {
     }
 
     /// Makes sure that there is a descriptor for `granule`.
-    fn reaches<B: Backing, I: FreeIndex>(
-        &mut self,
-        heap: &mut Heap<B, I>,
-        rooms: &Rooms,
-        granule: usize,
-    ) -> bool {
+    fn reaches(&mut self, tables: &mut Tables, rooms: &Rooms, granule: usize) -> bool {
         if granule < self.cap {
             return true;
         }
-        let cap = (granule + 1).max(self.cap * 2).max(64).min(rooms.count());
-        let request = Request { len: cap * size_of::<Slab>(), align: ALIGN, bits: tag::OWN };
-        let Some(placed) = heap.allocate(request) else { return false };
-        let table: *mut Slab = placed.block.payload().cast();
-        let old = self.table;
+        let cap = (granule + 1).max(self.cap * 2).max(PAGE / size_of::<Slab>()).min(rooms.count());
+        let Some(table) = tables.map(cap * size_of::<Slab>()) else { return false };
+        let (old, old_cap) = (self.table, self.cap);
+        self.table = table.cast();
         if !old.is_null() {
             // SAFETY: the new table is longer than the old one.
-            unsafe { table.copy_from_nonoverlapping(old, self.cap) };
-            // SAFETY: nobody has a pointer into the old table.
-            unsafe { heap.release(Block::of_payload(old.cast())) };
+            unsafe { self.table.copy_from_nonoverlapping(old, old_cap) };
+            tables.unmap(old.cast(), old_cap * size_of::<Slab>());
         }
-        self.table = table;
         self.cap = cap;
         granule < cap
     }
@@ -375,13 +384,13 @@ impl Spans {
     fn at(&self, granule: u32) -> Slab {
         debug_assert!((granule as usize) < self.cap);
         // SAFETY: every granule with a slab lies within the table.
-        unsafe { self.table.add(granule as usize).read() }
+        unsafe { self.table.wrapping_add(granule as usize).read() }
     }
 
     fn put(&mut self, granule: u32, slab: Slab) {
         debug_assert!((granule as usize) < self.cap);
         // SAFETY: as in `at`.
-        unsafe { self.table.add(granule as usize).write(slab) };
+        unsafe { self.table.wrapping_add(granule as usize).write(slab) };
     }
 
     /// The first byte of a slab, with the heap's right to it.

@@ -4,7 +4,7 @@
 //!   filled:  0 1 0 0 1 0 …        heads[1] ──► block ──► block        links: next, previous
 //! ```
 //!
-//! - **L1** A member is the start of a free block, at least 32 bytes, whose first two words are
+//! - **BL1** A member is the start of a free block, at least 32 bytes, whose first two words are
 //!   its links. Links lie where the program may scribble: one is followed only if the mark of
 //!   its unit says that a free block of the class begins there.
 
@@ -42,9 +42,9 @@ impl<const UNIT: usize> Lists<UNIT> {
     /// No block.
     pub const EMPTY: Self = Self { heads: [ptr::null_mut(); CLASSES], filled: 0 };
 
-    /// The classes from `class` on that have a block, with their newest block.
-    pub fn from(&self, class: usize) -> impl Iterator<Item = (usize, *mut u8)> + use<'_, UNIT> {
-        let mut left = self.filled & (u64::MAX << class);
+    /// Those of `classes`, a set of bits, that have a block, with their newest block.
+    pub fn among(&self, classes: u64) -> impl Iterator<Item = (usize, *mut u8)> + use<'_, UNIT> {
+        let mut left = self.filled & classes;
         core::iter::from_fn(move || {
             let class = (left != 0).then(|| left.trailing_zeros() as usize)?;
             left &= left - 1;
@@ -96,18 +96,18 @@ impl<const UNIT: usize> Lists<UNIT> {
         })
     }
 
-    /// The links of `block`, once it is known to be a free block of `class` ([L1](self)).
+    /// The links of `block`, once it is known to be a free block of `class` ([BL1](self)).
     fn links(class: usize, block: *mut u8, runs: &Runs<()>) -> Links {
         let found = plot_of::<UNIT>(runs, block);
         if !found.is_some_and(|(plot, unit)| plot.mark(unit).is_free_of(class)) {
             fatal!("corrupted free list: a link leads to {block:p}");
         }
-        // SAFETY: [L1]
+        // SAFETY: [BL1]
         unsafe { block.cast::<Links>().read() }
     }
 }
 
 fn set_links(block: *mut u8, links: Links) {
-    // SAFETY: [L1]: the callers pass blocks that are free.
+    // SAFETY: [BL1]: the callers pass blocks that are free.
     unsafe { block.cast::<Links>().write(links) };
 }

@@ -16,7 +16,7 @@
 //! again it needs its own TYPE back, so the split leaves that with the second part, as `above`.
 //! LED: the payload was moved to the right for its alignment. FRESH: zero behind the links.
 //!
-//! - **V1** `above` belongs to the unit and not to the block: it stays as it is when the block
+//! - **BM1** `above` belongs to the unit and not to the block: it stays as it is when the block
 //!   that begins there is split, taken, freed or merged with the parts behind it.
 
 use core::fmt;
@@ -78,7 +78,7 @@ impl Mark {
         ((self.0 & INDEX) >> 2) as usize
     }
 
-    /// TYPE of the block whose second part begins here ([V1](self)).
+    /// TYPE of the block whose second part begins here ([BM1](self)).
     pub const fn above(self) -> usize {
         ((self.0 & ABOVE) >> 11) as usize
     }

@@ -14,9 +14,9 @@
 //! literature of each system stands with it in `system`; a survey is Peterson and Norman, "Buddy
 //! systems" (1977).
 //!
-//! - **F1** No block is free beside free buddies: they are one block as soon as the last of them
+//! - **BU1** No block is free beside free buddies: they are one block as soon as the last of them
 //!   is freed. So what was split is whole again when all is freed: splits = merges.
-//! - **F2** Free blocks, and no others, are in the lists.
+//! - **BU2** Free blocks, and no others, are in the lists.
 
 mod lists;
 mod mark;
@@ -101,7 +101,7 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
         let whole = plot.mark(at);
         let mut kept = at;
         for (place, part) in S::LAW.parts(whole.index()).enumerate() {
-            // [V1]: the second part keeps the TYPE of the whole for the day of the merge.
+            // [BM1]: the second part keeps the TYPE of the whole for the day of the merge.
             let above = [whole.above(), whole.kind(), 0][place];
             let mark = Mark::new(Tag::Used, part.kind, part.class).with_above(above);
             plot.set(at + part.offset, mark.with_fresh(whole.is_fresh()));
@@ -136,11 +136,14 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
     }
 
     /// A free block in which `units` begin at a multiple of `align`: of each class the newest
-    /// block is looked at, and a class that is large enough cannot fail.
+    /// block is looked at, and a class that is large enough cannot fail. Classes that lead to
+    /// the right size come first.
     fn find(&mut self, units: usize, align: usize) -> Option<(Plot<UNIT>, usize)> {
         let least = S::LAW.holding(units)?;
         let mut probes = 0;
-        let found = self.lists.from(least).find(|(class, block)| {
+        let right = S::LAW.sources(least);
+        let wasteful = u64::MAX << least & !right;
+        let found = self.lists.among(right).chain(self.lists.among(wasteful)).find(|(class, block)| {
             probes += 1;
             lead_in::<UNIT>(block.addr(), S::LAW.size(*class), units, align).is_some()
         });
@@ -152,8 +155,10 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
         Some((plot, at))
     }
 
-    /// Splits the taken block at unit `at` as long as a part still holds `units` at `align`.
+    /// Splits the taken block at unit `at` as long as a part still holds `units` at `align`,
+    /// towards the right size if a part leads there, and then by the smallest.
     fn narrow(&mut self, plot: Plot<UNIT>, mut at: usize, units: usize, align: usize) -> usize {
+        let right = S::LAW.holding(units).map_or(0, |least| S::LAW.sources(least));
         loop {
             let fits = |part: &system::Part| {
                 let start = plot.address(at + part.offset).addr();
@@ -161,7 +166,8 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
             };
             let parts = S::LAW.parts(plot.mark(at).index()).enumerate();
             let fitting = parts.filter(|(_, part)| fits(part));
-            let Some((place, _)) = fitting.min_by_key(|(_, part)| S::LAW.size(part.class)) else {
+            let Some((place, _)) = fitting.min_by_key(|(_, part)| (right >> part.class & 1 == 0, part.class))
+            else {
                 return at;
             };
             at = self.split(plot, at, place);
@@ -270,7 +276,7 @@ fn purge<B: Backing, const UNIT: usize>(backing: &mut B, plot: Plot<UNIT>, at: u
     if mark.is_fresh() || from >= to || !backing.purge(start.with_addr(from), to - from) {
         return false;
     }
-    // SAFETY: [F2]: the block is free, and behind its links nobody reads it.
+    // SAFETY: [BU2]: the block is free, and behind its links nobody reads it.
     unsafe { start.with_addr(body).write_bytes(0, from - body) };
     // SAFETY: as above.
     unsafe { start.with_addr(to).write_bytes(0, end - to) };

@@ -10,9 +10,9 @@
 //!
 //! A run of any length serves: its units are dealt out to root blocks, the largest first.
 //!
-//! - **P1** Units and marks lie inside the run, and the run is the engine's alone. A fresh run
+//! - **BP1** Units and marks lie inside the run, and the run is the engine's alone. A fresh run
 //!   is zero, so that every mark is valid from the start.
-//! - **P2** Following the marks from unit 0, one block after another, leads to `units`.
+//! - **BP2** Following the marks from unit 0, one block after another, leads to `units`.
 
 use super::mark::{Mark, Tag};
 use super::system::Law;
@@ -76,7 +76,7 @@ impl<const UNIT: usize> Plot<UNIT> {
         let offset = address.wrapping_sub(self.base.addr());
         if offset >= self.unit_bytes() {
             Spot::Outside
-        } else if offset % UNIT == 0 {
+        } else if offset.is_multiple_of(UNIT) {
             Spot::Start(offset / UNIT)
         } else {
             Spot::Within(offset / UNIT)
@@ -85,7 +85,7 @@ impl<const UNIT: usize> Plot<UNIT> {
 
     #[inline]
     fn slot(&self, at: usize) -> *mut Mark {
-        assert!(at < self.units, "[P2]");
+        assert!(at < self.units, "[BP2]");
         self.base.wrapping_add(self.unit_bytes()).cast::<Mark>().wrapping_add(at)
     }
 
@@ -93,7 +93,7 @@ impl<const UNIT: usize> Plot<UNIT> {
     #[inline]
     pub fn mark(&self, at: usize) -> Mark {
         let slot = self.slot(at);
-        // SAFETY: [P1]: the slot of a unit is a mark inside the run, and even.
+        // SAFETY: [BP1]: the slot of a unit is a mark inside the run, and even.
         unsafe { slot.read() }
     }
 
@@ -101,7 +101,7 @@ impl<const UNIT: usize> Plot<UNIT> {
     #[inline]
     pub fn set(&self, at: usize, mark: Mark) {
         let slot = self.slot(at);
-        // SAFETY: [P1]
+        // SAFETY: [BP1]
         unsafe { slot.write(mark) };
     }
 

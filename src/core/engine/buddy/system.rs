@@ -11,7 +11,7 @@
 //! a length, and for every class the splits that make it. The number of such a split is the
 //! TYPE of a block; with the class it tells the parent and the place in it.
 //!
-//! - **U1** Sizes ascend (two classes of one unit may begin them), and the sizes of the parts of
+//! - **BS1** Sizes ascend (two classes of one unit may begin them), and the sizes of the parts of
 //!   a class add up to its own.
 
 /// Most classes that a system can have: INDEX has six bits.
@@ -69,13 +69,20 @@ pub struct Law {
     splits: Splits,
     kinds: Splits,
     origins: [[Option<Origin>; KINDS]; CLASSES],
+    sources: [u64; CLASSES],
 }
 
 impl Law {
     /// What follows from sizes and splits.
     const fn of(count: usize, sizes: [usize; CLASSES], splits: Splits) -> Self {
-        let mut law =
-            Self { count, sizes, splits, kinds: [[0; PARTS]; CLASSES], origins: [[None; KINDS]; CLASSES] };
+        let mut law = Self {
+            count,
+            sizes,
+            splits,
+            kinds: [[0; PARTS]; CLASSES],
+            origins: [[None; KINDS]; CLASSES],
+            sources: [0; CLASSES],
+        };
         let mut class = 0;
         while class < count {
             let (mut place, mut sum) = (0, 0);
@@ -90,10 +97,27 @@ impl Law {
                 sum += sizes[part];
                 place += 1;
             }
-            assert!(sum == 0 || sum == sizes[class], "[U1]");
+            assert!(sum == 0 || sum == sizes[class], "[BS1]");
+            law.note_sources(class);
             class += 1;
         }
         law
+    }
+
+    /// Notes which smaller classes blocks of `class` lead to. Those of its parts are known.
+    const fn note_sources(&mut self, class: usize) {
+        self.sources[class] |= 1 << class;
+        let mut wanted = 0;
+        while wanted < class {
+            let mut place = 0;
+            while place < PARTS && self.splits[class][place] != NO {
+                if self.sources[wanted] >> self.splits[class][place] & 1 != 0 {
+                    self.sources[wanted] |= 1 << class;
+                }
+                place += 1;
+            }
+            wanted += 1;
+        }
     }
 
     /// Units of a block of `class`.
@@ -107,6 +131,14 @@ impl Law {
     pub fn holding(&self, units: usize) -> Option<usize> {
         let class = self.sizes[..self.count].partition_point(|size| *size < units);
         (class < self.count).then_some(class)
+    }
+
+    /// The classes whose blocks can be split until a block of `class` appears, as a set of
+    /// bits. Not all larger ones can: in the tertiary system 16 has no part of 12, and would be
+    /// given away whole.
+    #[inline]
+    pub const fn sources(&self, class: usize) -> u64 {
+        self.sources[class]
     }
 
     /// The largest class within `units`, which is not 0.
@@ -304,6 +336,18 @@ mod tests {
         assert_that_every_part_knows_its_parent::<Fibonacci>();
         assert_that_every_part_knows_its_parent::<Weighted>();
         assert_that_every_part_knows_its_parent::<Tertiary>();
+    }
+
+    #[test]
+    fn only_the_tertiary_system_has_blocks_that_do_not_lead_to_all_smaller_sizes() {
+        let all = |law: &Law, class: usize| u64::MAX << class & u64::MAX >> (64 - law.count);
+        let class = |size| Tertiary::LAW.holding(size).unwrap();
+
+        assert!((0..Binary::COUNT).all(|n| Binary::LAW.sources(n) == all(Binary::LAW, n)));
+        assert!((2..Fibonacci::COUNT).all(|n| Fibonacci::LAW.sources(n) == all(Fibonacci::LAW, n)));
+        assert!((0..Weighted::COUNT).all(|n| Weighted::LAW.sources(n) == all(Weighted::LAW, n)));
+        assert_eq!(Tertiary::LAW.sources(class(12)), all(Tertiary::LAW, class(12)) & !(0b110 << class(12)));
+        assert_eq!(Tertiary::LAW.sources(class(8)), all(Tertiary::LAW, class(8)));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn splits_are_merges_once_all_is_freed<S: System>() {
     assert_eq!(figures.splits, figures.coalesces);
     let roots: usize =
         buddy.runs.sites().iter().map(|site| Plot::<32>::of(site.run).roots(S::LAW).count()).sum();
-    assert_eq!(figures.free_blocks, roots, "[F1]");
+    assert_eq!(figures.free_blocks, roots, "[BU1]");
 }
 
 #[test]

@@ -11,9 +11,9 @@
 //! Everything is counted in granules of 8 bytes from the base of the run, so that size and next
 //! are four bytes each. A header stands 8 bytes behind a multiple of 16: payloads are aligned.
 //!
-//! - **X1** Granules `0..granules` lie inside the run, which is the engine's alone.
-//! - **X2** One block follows another without a gap, from granule 0 to the last.
-//! - **X3** Nodes ascend along the chain, and no two of them are neighbours. A chain that says
+//! - **FS1** Granules `0..granules` lie inside the run, which is the engine's alone.
+//! - **FS2** One block follows another without a gap, from granule 0 to the last.
+//! - **FS3** Nodes ascend along the chain, and no two of them are neighbours. A chain that says
 //!   otherwise was overwritten, and is not followed.
 
 use crate::engine::runs::Site;
@@ -86,7 +86,7 @@ impl Strip {
     }
 
     fn slot(&self, at: u32) -> *mut Node {
-        assert!(at < self.granules(), "[X1]");
+        assert!(at < self.granules(), "[FS1]");
         self.address(at).cast()
     }
 
@@ -94,14 +94,14 @@ impl Strip {
     #[inline]
     pub fn node(&self, at: u32) -> Node {
         let slot = self.slot(at);
-        // SAFETY: [X1]: 8 readable bytes; any bits are two numbers.
+        // SAFETY: [FS1]: 8 readable bytes; any bits are two numbers.
         unsafe { slot.read() }
     }
 
     #[inline]
     fn set_node(&mut self, at: u32, size: u32, word: u32) {
         let slot = self.slot(at);
-        // SAFETY: [X1]: the callers name headers and nodes only, no payload.
+        // SAFETY: [FS1]: the callers name headers and nodes only, no payload.
         unsafe { slot.write(Node { size, word }) };
     }
 
@@ -117,7 +117,7 @@ impl Strip {
         self.set_node(at, size, seal(size.into(), self.address(at).addr()));
     }
 
-    /// The free nodes with their places, ascending ([X3](self)).
+    /// The free nodes with their places, ascending ([FS3](self)).
     pub fn chain(&self) -> impl Iterator<Item = (u32, Node)> + use<'_> {
         let mut at = self.note.first;
         core::iter::from_fn(move || {

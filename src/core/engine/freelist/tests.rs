@@ -98,7 +98,7 @@ fn an_overwritten_header_is_noticed() {
     let [a, b] = [24, 24].map(|len| allocate(&mut heap, len));
 
     // SAFETY: the test damages its own heap.
-    unsafe { b.payload.sub(8).write(b'A') };
+    unsafe { b.payload.wrapping_sub(8).write(b'A') };
 
     assert_eq!(heap.locate(b.payload.addr()), Err(Fault::Smashed));
     assert_eq!(heap.locate(a.payload.addr()), Ok(a));

@@ -1,0 +1,168 @@
+//! Replays against the figures of an independent simulator, and what a comparison says.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Folder, columns, heapmm};
+
+/// Utilisation in per cent of each of `policies` on one generated trace.
+fn utilisations(folder: &Folder, trace: &str, policies: &str, realloc: &str) -> Vec<f64> {
+    let file = folder.file(trace);
+    heapmm(["trace", "gen", trace, "-o", &file]).success();
+    let csv =
+        heapmm(["compare", &file, "--policies", policies, "--realloc", realloc, "--format", "csv"]).success();
+    columns(&csv, ["utilisation"]).into_iter().map(|[share]| 100.0 * share.parse::<f64>().unwrap()).collect()
+}
+
+fn assert_near(got: f64, expected: f64, what: &str) {
+    assert!((got - expected).abs() <= 0.5, "{what}: {got:.2}, not {expected}");
+}
+
+#[test]
+fn the_classroom_traces_use_what_the_oracle_says() {
+    let folder = Folder::new();
+    let policies = "implicit-first,implicit-next,implicit-best,implicit-worst,lifo-first";
+    let rows = [
+        ("coalescing", [99.4; 5]),
+        ("binary", [53.7; 5]),
+        ("binary2", [47.4; 5]),
+        ("realloc", [33.3, 33.4, 33.4, 33.4, 33.4]),
+        ("realloc2", [50.0; 5]),
+    ];
+
+    for (trace, expected) in rows {
+        let got = utilisations(&folder, trace, policies, "copy");
+        assert_eq!(got.len(), expected.len());
+        for ((got, expected), policy) in got.into_iter().zip(expected).zip(policies.split(',')) {
+            assert_near(got, expected, &format!("{trace} {policy}"));
+        }
+    }
+}
+
+#[test]
+fn realloc_in_place_uses_nearly_all() {
+    let folder = Folder::new();
+
+    for (trace, expected) in [("realloc", 99.9), ("realloc2", 87.2)] {
+        assert_near(utilisations(&folder, trace, "implicit-first", "in-place")[0], expected, trace);
+    }
+}
+
+#[test]
+fn geometric_growth_takes_more_than_exact_growth() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "random", "-o", &file]).success();
+    let peak = |growth: &str| {
+        let csv = heapmm(["replay", &file, "--growth", growth, "--format", "csv"]).success();
+        columns(&csv, ["peak"])[0][0].parse::<u64>().unwrap()
+    };
+
+    assert!(peak("geometric") > peak("exact"));
+}
+
+#[test]
+fn a_replay_gives_the_same_figures_every_time() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "steady", "--rounds", "3000", "-o", &file]).success();
+    let figures = || {
+        let csv = heapmm(["compare", &file, "--format", "csv"]).success();
+        let names = ["policy", "utilisation", "external", "splits", "coalesces", "probes_per_allocation"];
+        columns(&csv, names)
+    };
+
+    assert_eq!(figures(), figures());
+}
+
+#[test]
+fn the_seed_decides_what_the_dice_show() {
+    let folder = Folder::new();
+    let trace = |seed: &str| {
+        let file = folder.file(seed);
+        heapmm(["trace", "gen", "random", "--seed", seed, "-o", &file]).success();
+        std::fs::read_to_string(file).unwrap()
+    };
+
+    assert_eq!(trace("1"), trace("1"));
+    assert_ne!(trace("1"), trace("2"));
+}
+
+#[test]
+fn a_comparison_has_a_row_for_each_policy_and_ends_with_advice() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "random", "-o", &file]).success();
+
+    let text = heapmm(["compare", &file, "--policies", "implicit-worst,segregated-best"]).success();
+
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 5);
+    assert!(lines[1].starts_with("implicit-worst "));
+    assert!(lines[4].starts_with("Take segregated-best: "), "{text}");
+    assert!(!text.contains('\x1b'), "no colours in a pipe");
+}
+
+#[test]
+fn json_has_every_figure_as_a_number() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "100\n1\n2\n1\na 0 100\nf 0\n");
+
+    let text = heapmm(["replay", &file, "--format", "json"]).success();
+
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["schema"], 1);
+    let row = document["policies"][0].as_object().unwrap();
+    assert_eq!(row["policy"], "segregated-best");
+    assert_eq!(row["peak"], 160);
+    assert!(row.iter().all(|(key, value)| key == "policy" || key == "score" || value.is_number()), "{text}");
+}
+
+#[test]
+fn the_page_and_the_pictures_need_nothing_else() {
+    let folder = Folder::new();
+    let (file, page, sheet) = (folder.file("<a>.rep"), folder.file("a.html"), folder.file("a.svg"));
+    heapmm(["trace", "gen", "binary", "-o", &file]).success();
+
+    heapmm(["compare", &file, "--policies", "lifo-first,address-best", "--html", &page, "--svg", &sheet])
+        .success();
+
+    let page = std::fs::read_to_string(page).unwrap();
+    let sheet = std::fs::read_to_string(sheet).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("&lt;a&gt;.rep"));
+    assert!(sheet.starts_with("<svg ") && sheet.ends_with("</svg>\n"));
+    for text in [&page, &sheet] {
+        assert!(text.len() < 250_000);
+        assert!(text.contains("data:image/png;base64,") && text.contains("prefers-color-scheme: dark"));
+        let addresses = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!addresses.contains("http"), "something is loaded from elsewhere");
+    }
+}
+
+#[test]
+fn a_policy_that_takes_too_long_is_given_up_and_said() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "binary2", "-o", &file]).success();
+
+    let outcome = heapmm(["compare", &file, "--policies", "lifo-first", "--patience", "0"]);
+
+    assert!(outcome.stderr.contains("lifo-first: given up after 0 s"), "{outcome:?}");
+    heapmm(["replay", &file, "--patience", "0"]).failure(1, "given up");
+}
+
+#[test]
+fn a_step_draws_the_blocks_and_the_free_list() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "100\n2\n4\n1\na 0 100\na 1 24\nf 0\nf 1\n");
+
+    let text = heapmm(["step", &file, "--policy", "implicit-first", "--width", "20", "--to", "3"]).success();
+
+    let last: Vec<&str> = text.lines().skip_while(|line| *line != "3  free 0").collect();
+    assert_eq!(last[1], "  │····░░░░░░░░░░░░░███│");
+    assert_eq!(last[2], "  blocks  (112) 1:32");
+    assert_eq!(last[3], "  free    112@40");
+    assert_eq!(last[4], "  sum     192 bytes from the system, 24 live in 1 block, 112 free in 1 block");
+    assert_eq!(last.len(), 5);
+}

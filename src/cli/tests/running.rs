@@ -1,0 +1,199 @@
+//! Commands under the library: status, signals, reports, and what cannot work.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use common::{Folder, Outcome, command, compile, heapmm, library};
+
+/// Runs `heapmm` with the library at hand.
+fn under_library(args: &[&str]) -> Outcome {
+    Outcome::of(command(args).env("HEAPMM_LIB", library()).output().unwrap())
+}
+
+#[test]
+fn the_status_of_the_command_is_the_status() {
+    assert_eq!(under_library(&["run", "--", "sh", "-c", "exit 7"]).status, 7);
+    assert_eq!(under_library(&["run", "--", "sh", "-c", "kill -SEGV $$"]).status, 128 + 11);
+    assert_eq!(under_library(&["run", "true"]).status, 0);
+}
+
+#[test]
+fn stdout_is_the_commands_own_and_the_summary_is_short() {
+    let outcome = under_library(&["run", "--", "sh", "-c", "echo data; ls / | sort >/dev/null; true"]);
+
+    assert_eq!(outcome.stdout, "data\n");
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert!(lines.len() <= 15, "{outcome:?}");
+    assert!(lines[0].starts_with("heapmm  sh  pid ") && lines[0].contains("exit 0"), "{outcome:?}");
+    assert!(lines[1].starts_with("  processes  3: "), "{outcome:?}");
+    assert!(lines.last().unwrap().starts_with("next:  heapmm "), "{outcome:?}");
+}
+
+#[test]
+fn the_policy_reaches_the_command_and_reports_are_kept() {
+    let folder = Folder::new();
+    let file = folder.file("stats.json");
+
+    let outcome =
+        under_library(&["run", "--policy", "implicit-first", "--stats-out", &file, "--", "ls", "/"]);
+
+    assert!(outcome.stderr.contains("policy implicit-first"), "{outcome:?}");
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!((report["command"].as_str(), report["policy"].as_str()), (Some("ls"), Some("implicit-first")));
+}
+
+#[test]
+fn a_command_that_cannot_start_is_126_or_127() {
+    let folder = Folder::new();
+    let plain = folder.write("plain", "text");
+    let orphan = folder.write("orphan", "#!/nowhere/interpreter\n");
+    fs::set_permissions(&orphan, fs::Permissions::from_mode(0o755)).unwrap();
+
+    under_library(&["run", "--", "no-such-command"]).failure(127, "no-such-command: not found on PATH");
+    under_library(&["run", "--", "/nowhere/at/all"]).failure(127, "/nowhere/at/all: No such file");
+    under_library(&["run", "--", &plain]).failure(126, "not executable");
+    under_library(&["run", "--", "/"]).failure(126, "a directory, not a program");
+    under_library(&["run", "--", &orphan]).failure(127, "its interpreter is missing");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_125() {
+    let output = command(["run", "true"]).env("HEAPMM_LIB", "/nowhere/libheapmm.so").output().unwrap();
+
+    Outcome::of(output).failure(125, "HEAPMM_LIB: no file at /nowhere/libheapmm.so");
+}
+
+#[test]
+fn a_static_program_runs_and_is_told_apart() {
+    let folder = Folder::new();
+    let program = folder.file("static");
+    compile("int main(void) { return 5; }", &program, &["-static"]);
+
+    let outcome = under_library(&["run", "--", &program]);
+    let doctor = under_library(&["doctor", &program]);
+
+    assert_eq!(outcome.status, 5, "{outcome:?}");
+    assert!(outcome.stderr.contains("statically linked"), "{outcome:?}");
+    assert_eq!(doctor.status, 23, "{doctor:?}");
+    assert!(doctor.stdout.contains("cannot work  statically linked"), "{doctor:?}");
+}
+
+#[test]
+fn a_set_user_id_program_is_told_apart() {
+    let folder = Folder::new();
+    let program = folder.file("secure");
+    compile("int main(void) { return 0; }", &program, &[]);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+
+    let doctor = under_library(&["doctor", &program]);
+
+    assert_eq!(doctor.status, 23, "{doctor:?}");
+    assert!(doctor.stdout.contains("set-user-ID: the system ignores LD_PRELOAD"), "{doctor:?}");
+}
+
+#[test]
+fn a_program_with_its_own_malloc_is_told_apart() {
+    let folder = Folder::new();
+    let own = "#include <stddef.h>\nchar pool[64];\n void *malloc(size_t n) { return n < 64 ? pool : 0; }\n";
+    let main = "int main(void) { return malloc(8) == 0; }";
+    let (exported, hidden, plain) = (folder.file("exported"), folder.file("hidden"), folder.file("plain"));
+    compile(&format!("{own}{main}"), &exported, &["-rdynamic", "-fno-builtin"]);
+    let bundled = "#include <stdlib.h>\n__attribute__((noinline)) void *je_malloc(size_t n) { return malloc(n); }\n\
+        int main(void) { free(je_malloc(8)); return 0; }";
+    compile(bundled, &hidden, &["-fno-builtin"]);
+    compile("#include <stdlib.h>\nint main(void) { free(malloc(1)); return 0; }", &plain, &["-fno-builtin"]);
+
+    let [exported, hidden, plain] = [exported, hidden, plain].map(|file| under_library(&["doctor", &file]));
+
+    assert_eq!(
+        (exported.status, hidden.status, plain.status),
+        (23, 0, 0),
+        "{exported:?} {hidden:?} {plain:?}"
+    );
+    assert!(exported.stdout.contains("exports its own malloc"), "{exported:?}");
+    assert!(hidden.stdout.contains("in part"), "{hidden:?}");
+    assert!(!plain.stdout.contains("in part"), "{plain:?}");
+}
+
+#[test]
+fn a_script_is_judged_by_its_interpreter() {
+    let folder = Folder::new();
+    let script = folder.write("script", "#!/usr/bin/env sh\ntrue\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let outcome = under_library(&["doctor", &script]);
+
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(outcome.stdout.contains("interpreted by sh"), "{outcome:?}");
+}
+
+#[test]
+fn a_signal_is_sent_on_to_the_command() {
+    let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_heapmm"))
+        .args(["run", "--", "sh", "-c", script])
+        .env("HEAPMM_LIB", library())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+
+    assert_eq!(lines.next().unwrap().unwrap(), "caught");
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn recording_packs_what_each_process_left() {
+    // A library of the test's own, which leaves one raw trace for its process.
+    let source = r#"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+__attribute__((constructor)) static void leave(void) {
+    char path[4096], *pattern = getenv("HEAPMM_TRACE"), *mark;
+    if (!pattern || !(mark = strstr(pattern, "%p.%n"))) return;
+    snprintf(path, sizeof path, "%.*s%d.0", (int)(mark - pattern), pattern, getpid());
+    unsigned char file[64 + 32 + 96] = "\x89HMT\r\n\x1a\n";
+    file[8] = 1, file[12] = 64;
+    memcpy(file + 64, "chnk", 4);
+    file[68] = 1, file[72] = 2, file[76] = 96, file[80] = 96;
+    unsigned char *record = file + 96;
+    record[0] = 1, record[24] = 100, record[32] = 16;
+    record[48] = 5, record[56] = 1, record[80] = 16;
+    unsigned long long sum = 0xCBF29CE484222325ull, word;
+    for (int at = 0; at < 96; at += 8) memcpy(&word, record + at, 8), sum = (sum ^ word) * 0x100000001B3ull;
+    unsigned folded = (unsigned)(sum ^ (sum >> 32));
+    memcpy(file + 84, &folded, 4);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    if (write(fd, file, sizeof file) < 0) _exit(1);
+    close(fd);
+}
+"#;
+    let folder = Folder::new();
+    let (library, target) = (folder.file("leaves.so"), folder.file("a.hmt"));
+    compile(source, &library, &["-shared", "-fPIC"]);
+
+    let args = ["record", "-o", &target, "--", "sh", "-c", "/bin/true; exit 4"];
+    let outcome = Outcome::of(command(args).env("HEAPMM_LIB", &library).output().unwrap());
+
+    assert_eq!(outcome.status, 4, "{outcome:?}");
+    let traces = fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "hmt"));
+    assert_eq!(traces.count(), 2, "the shell's and its child's");
+    let info = heapmm(["trace", "info", &target, "--format", "csv"]).success();
+    assert!(info.contains("\nevents,2\n") && info.contains("\npeak,100\n"), "{info}");
+}

@@ -1,0 +1,118 @@
+//! Trace files through the command: formats into each other, and files that are broken.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+
+use common::{Folder, heapmm};
+
+#[test]
+fn every_recipe_survives_the_way_to_hmt_and_back() {
+    let folder = Folder::new();
+
+    for name in ["coalescing", "binary", "realloc2", "random", "steady"] {
+        let (first, packed, back) = (folder.file("a.rep"), folder.file("a.hmt"), folder.file("b.rep"));
+        heapmm(["trace", "gen", name, "--rounds", "5000", "-o", &first]).success();
+        heapmm(["import", &first, "-o", &packed]).success();
+        heapmm(["export", &packed, "-o", &back]).success();
+
+        assert_eq!(fs::read(&first).unwrap(), fs::read(&back).unwrap(), "{name}");
+        let operations = fs::read_to_string(&first).unwrap().lines().count() - 4;
+        assert!(fs::metadata(&packed).unwrap().len() < 4 * operations as u64, "{name}");
+    }
+}
+
+#[test]
+fn a_trace_by_mtrace_is_imported() {
+    let folder = Folder::new();
+    let text = "= Start\n@ ./a:[0x1] + 0x10 0x64\n@ ./a:[0x2] - 0x10\n@ ./a:[0x2] - 0x99\n= End\n";
+    let (file, packed) = (folder.write("mtrace.txt", text), folder.file("a.hmt"));
+
+    let outcome = heapmm(["import", &file, "-o", &packed]);
+
+    assert!(outcome.stderr.contains("1 frees of blocks from before the trace left out"), "{outcome:?}");
+    let info = heapmm(["trace", "info", &packed, "--format", "csv"]).success();
+    assert!(info.contains("\nevents,2\n") && info.contains("\npeak,100\n"), "{info}");
+}
+
+#[test]
+fn a_broken_text_gets_one_line_with_its_place() {
+    let folder = Folder::new();
+    let cases = [
+        ("", "line 1: the file ends before the suggested heap size"),
+        ("#!/bin/sh\n", "line 1: '#!/bin/sh' should be the suggested heap size; is this a .rep trace?"),
+        ("1\n1\n1\n1\nx 0 1\n", "line 5: 'x 0 1': an operation is"),
+        ("1\n1\n1\n1\nf 0\n", "line 5: id 0 is not allocated"),
+        ("1\n1\n7\n1\na 0 1\n", "line 3: 7 operations are promised, 1 follow"),
+        ("\u{7f}ELF\0\0", "line 1: "),
+    ];
+
+    for (text, words) in cases {
+        heapmm(["replay", &folder.write("a.rep", text)]).failure(1, words);
+    }
+}
+
+#[test]
+fn a_trace_that_is_not_there_is_a_line_and_status_1() {
+    heapmm(["replay", "/nowhere/a.rep"]).failure(1, "/nowhere/a.rep: No such file or directory");
+    heapmm(["replay", "/"]).failure(1, "/: a directory, not a trace");
+    heapmm(["import", "/dev/null", "-o", "/nowhere/a.hmt"]).failure(1, "");
+}
+
+#[test]
+fn a_trace_cut_off_at_any_byte_is_played_as_far_as_it_goes() {
+    let folder = Folder::new();
+    let (text, packed) = (folder.file("a.rep"), folder.file("a.hmt"));
+    heapmm(["trace", "gen", "steady", "--rounds", "70000", "-o", &text]).success();
+    heapmm(["import", &text, "-o", &packed]).success();
+    let whole = fs::read(&packed).unwrap();
+
+    for share in [1, 3, 7, 50, 80, 99] {
+        let cut = folder.write("cut.hmt", &whole[..whole.len() * share / 100]);
+        let outcome = heapmm(["trace", "info", &cut]);
+        assert_eq!(outcome.status, 0, "{share} %: {outcome:?}");
+        assert!(outcome.stderr.contains("cut off: "), "{share} %: {outcome:?}");
+    }
+    let shorter = folder.write("cut.hmt", &whole[..whole.len() - 1]);
+    let outcome = heapmm(["replay", &shorter]);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(outcome.stderr.contains("cut off: 144000 events are readable"), "{outcome:?}");
+}
+
+#[test]
+fn a_damaged_trace_gets_one_line_with_the_offset() {
+    let folder = Folder::new();
+    let (text, packed) = (folder.file("a.rep"), folder.file("a.hmt"));
+    heapmm(["trace", "gen", "random", "-o", &text]).success();
+    heapmm(["import", &text, "-o", &packed]).success();
+    let mut bytes = fs::read(&packed).unwrap();
+
+    bytes[500] ^= 1;
+    heapmm(["replay", &folder.write("bit.hmt", &bytes)]).failure(1, "offset 64: a damaged chunk");
+    bytes[8] = 9;
+    heapmm(["replay", &folder.write("new.hmt", &bytes)]).failure(1, "offset 8: version 9 of the format");
+    heapmm(["replay", &folder.write("head.hmt", &bytes[..20])])
+        .failure(1, "offset 20: the file ends within its head");
+}
+
+#[test]
+fn a_failed_verb_leaves_no_file() {
+    let folder = Folder::new();
+    let broken = folder.write("a.rep", "1\n1\n1\n1\nf 0\n");
+    let target = folder.file("a.hmt");
+
+    heapmm(["import", &broken, "-o", &target]).failure(1, "line 5");
+
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["a.rep"]);
+}
+
+#[test]
+fn a_full_disk_is_said_and_not_ignored() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    heapmm(["export", &file, "-o", "/dev/full"]).failure(1, "/dev/full: No space left on device");
+}

@@ -1,0 +1,97 @@
+//! `heapmm import` and `heapmm export`: traces from one format into another.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::traces::write_rep;
+use crate::fail::{Fail, Verdict};
+use crate::show::file::Draft;
+use crate::show::number::{count, some};
+use crate::trace::hmt::collect::Losses;
+use crate::trace::hmt::writer::Writer;
+use crate::trace::survey::Survey;
+use crate::trace::{Trace, mtrace};
+
+/// Make a .hmt trace of a .rep trace, of a file by glibc's mtrace, or of the library's raw trace.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file; its content says what it is.
+    file: PathBuf,
+    /// The trace to write.
+    #[arg(short, long, value_name = "FILE.hmt")]
+    output: PathBuf,
+}
+
+/// Write a trace in the classroom's format, which every malloc lab reads.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The trace.
+    file: PathBuf,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE.rep")]
+    output: PathBuf,
+}
+
+impl Import {
+    pub fn run(self) -> Verdict {
+        let bytes = crate::trace::map(&self.file)?;
+        let (trace, losses) = if bytes.starts_with(mtrace::START) {
+            let (events, losses) = mtrace::read(&bytes).map_err(|error| error.at(&self.file))?;
+            (Trace::of(&self.file.to_string_lossy(), events), losses)
+        } else {
+            let trace = Trace::open(&self.file)?;
+            let losses = trace.losses()?;
+            (trace, losses)
+        };
+        Survey::of(&trace)?;
+        pack(&trace, losses, &self.output)?;
+        Ok(0)
+    }
+}
+
+impl Export {
+    pub fn run(self) -> Verdict {
+        let trace = Trace::open(&self.file)?;
+        if let Some(note) = trace.note() {
+            eprintln!("heapmm: {}: {note}", self.file.display());
+        }
+        let survey = write_rep(&trace, &self.output)?;
+        eprintln!("{}: {}", self.output.display(), some(survey.events, "operation"));
+        Ok(0)
+    }
+}
+
+/// Writes `trace` to `output`, packed, and says so on stderr.
+pub fn pack(trace: &Trace, losses: Losses, output: &Path) -> Verdict<()> {
+    let failed = |error| Fail::io(output, &error);
+    let mut writer = Writer::new(Draft::new(output)?, &trace.origin().unwrap_or_default()).map_err(failed)?;
+    let (mut wrong, mut events) = (None, 0);
+    trace.each(&mut |some| {
+        events += some.len() as u64;
+        wrong = some.iter().find_map(|event| writer.write(*event).err());
+        wrong.is_none()
+    })?;
+    if let Some(error) = wrong {
+        return Err(failed(error));
+    }
+    let mut draft = writer.finish().map_err(failed)?;
+    draft.flush().map_err(failed)?;
+    draft.finish()?;
+    let size = std::fs::metadata(output).map_or(0, |data| data.len());
+    let each = size as f64 / events.max(1) as f64;
+    eprintln!("{}: {}, {each:.1} bytes each{}", output.display(), some(events, "event"), lost(losses));
+    Ok(())
+}
+
+fn lost(losses: Losses) -> String {
+    let mut text = String::new();
+    if losses.unknown > 0 {
+        text += &format!("; {} frees of blocks from before the trace left out", count(losses.unknown));
+    }
+    if losses.unfreed > 0 {
+        text += &format!("; {} frees missing", count(losses.unfreed));
+    }
+    text
+}
