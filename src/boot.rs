@@ -50,20 +50,29 @@ unsafe extern "C" {
 
 #[ctor::ctor(unsafe)]
 fn start() {
-    let settings = ALLOCATOR.settings();
-    if !environment::is_secure() {
-        name_problems(settings.strict);
-    }
+    let caching = ALLOCATOR.prepare();
     // A process with one thread forks without our help, and most processes have one.
     ALLOCATOR.watch_threads(Hooks { second: watch_forks, ended: thread_ended });
-    if !ALLOCATOR.prepare() || settings.stats {
+    if !caching {
         watch_forks();
     }
+    if environment::settings().next().is_some() && !environment::is_secure() {
+        obey();
+    }
+}
+
+/// The part of the start that only a process with settings has.
+#[cold]
+#[inline(never)]
+fn obey() {
+    let settings = ALLOCATOR.settings();
+    name_problems(settings.strict);
     if settings.verbose {
         let version = env!("CARGO_PKG_VERSION");
         complain(format_args!("version {version}, policy {}", settings.policy.row().name));
     }
     if settings.stats {
+        watch_forks();
         PID.store(file::pid(), Ordering::Relaxed);
         if settings.out.bytes().is_empty() {
             REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
@@ -75,7 +84,7 @@ fn start() {
 /// One line for each setting that cannot be understood.
 fn name_problems(strict: bool) {
     let mut any = false;
-    Settings::from_variables(&environment::variables, |problem| {
+    Settings::from_variables(&environment::settings, |problem| {
         any = true;
         let text = |bytes| core::str::from_utf8(bytes).unwrap_or("?");
         match problem {
@@ -138,8 +147,8 @@ static AT_END: extern "C" fn() = write_report;
 
 /// Writes the report of this process, if one is due and was not written yet.
 extern "C" fn write_report() {
-    let mine = PID.load(Ordering::Relaxed) == file::pid();
-    if !mine || !REPORTS.swap(false, Ordering::Relaxed) {
+    let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
+    if !due || !REPORTS.swap(false, Ordering::Relaxed) {
         return;
     }
     let Some(ledger) = ALLOCATOR.ledger() else { return };

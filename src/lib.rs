@@ -18,8 +18,6 @@ use heapmm_core::allocator::Allocator;
 
 /// The allocator of the process. It needs no initialiser: the first call may come before any
 /// constructor has run.
-// In a section of its own, which follows the small words of .data: they share its first page.
-#[unsafe(link_section = "heapmm_state")]
 static ALLOCATOR: Allocator = Allocator::new();
 
 #[cfg(not(test))]

@@ -7,7 +7,7 @@
 //! Parsing allocates nothing and can run before any constructor.
 
 use crate::block::SMALLEST;
-use crate::heap::{Coalesce, Shape};
+use crate::heap::{Coalesce, Growth, Shape};
 use crate::policy::Policy;
 
 mod value;
@@ -97,6 +97,22 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Before the environment was read: all zero.
+    pub(crate) const UNSETTLED: Self = Self {
+        policy: Policy::Fast,
+        stats: false,
+        format: Format::Text,
+        out: Pattern::EMPTY,
+        errors: Errors::Abort,
+        fill: Fill::Nothing,
+        shape: Shape { split: 0, coalesce: Coalesce::Immediate, growth: Growth::Exact, keep: 0 },
+        cache: false,
+        purge: 0,
+        mmap_threshold: None,
+        verbose: false,
+        strict: false,
+    };
+
     /// The built-in values.
     pub const DEFAULT: Self = Self {
         policy: Policy::Fast,
@@ -226,19 +242,15 @@ pub enum Problem<'a> {
     NoValue(&'a [u8]),
 }
 
-const PREFIX: &[u8] = b"HEAPMM_";
-
 impl Settings {
-    /// The settings that `variables` (each `NAME=value`) make; every problem goes to `report`.
+    /// The settings that `variables` (each `NAME=value`, without `HEAPMM_`) make; every problem goes
+    /// to `report`.
     pub fn from_variables<'a, V: Iterator<Item = &'a [u8]>>(
         variables: &dyn Fn() -> V,
         mut report: impl FnMut(Problem<'a>),
     ) -> Self {
         let mut this = Self::DEFAULT;
-        let pairs = || {
-            let ours = variables().filter_map(|v| v.strip_prefix(PREFIX));
-            ours.filter_map(|v| cut(v, |byte| byte == b'='))
-        };
+        let pairs = || variables().filter_map(|v| cut(v, |byte| byte == b'='));
         for (_, text) in pairs().filter(|(name, _)| *name == b"CONF") {
             for piece in text.split(|byte| *byte == b',').filter(|piece| !piece.is_empty()) {
                 match cut(piece, |byte| byte == b':' || byte == b'=') {
@@ -285,7 +297,7 @@ mod tests {
     #[test]
     fn a_single_variable_beats_the_collected_ones() {
         let (settings, problems) =
-            parse(&["HEAPMM_POLICY=lifo-first", "HEAPMM_CONF=policy:implicit-best,split=64,trim:2M"]);
+            parse(&["POLICY=lifo-first", "CONF=policy:implicit-best,split=64,trim:2M"]);
 
         assert_eq!(problems, []);
         assert_eq!(settings.policy, Policy::LifoFirst);
@@ -294,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_name_gets_a_suggestion_and_a_wild_one_none() {
-        let (_, problems) = parse(&["HEAPMM_POLICI=x", "HEAPMM_ELEPHANT=x", "PATH=/bin"]);
+        let (_, problems) = parse(&["POLICI=x", "ELEPHANT=x"]);
 
         assert_eq!(problems[0], Problem::Unknown(b"POLICI", Some("POLICY")));
         assert_eq!(problems[1], Problem::Unknown(b"ELEPHANT", None));
@@ -303,7 +315,7 @@ mod tests {
 
     #[test]
     fn an_ill_formed_value_changes_nothing() {
-        let (settings, problems) = parse(&["HEAPMM_SPLIT=16", "HEAPMM_TRIM=12Q", "HEAPMM_CONF=stats"]);
+        let (settings, problems) = parse(&["SPLIT=16", "TRIM=12Q", "CONF=stats"]);
 
         assert_eq!(settings.shape.split, SMALLEST);
         assert_eq!(problems.len(), 3);

@@ -137,7 +137,7 @@ impl Allocator {
             if class >= SLAB_CLASSES || bin.poppable() >= few(class) {
                 return taken(bin.pop());
             }
-        } else if let Some(full) = self.depot.take_full(class) {
+        } else if let Some(full) = self.full_magazine(class) {
             let empty = bin.take_pop();
             bin.load_pop(full);
             self.put_aside(bin, class, empty);
@@ -154,6 +154,10 @@ impl Allocator {
         };
         self.stock(thread, class, batch.get(1..got).unwrap_or(&[]));
         taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
+    }
+
+    fn full_magazine(&self, class: usize) -> Option<*mut Magazine> {
+        if self.is_depot_used.load(Ordering::Relaxed) { self.depot.take_full(class) } else { None }
     }
 
     /// Keeps the rest of a batch where it can be taken.
@@ -203,6 +207,7 @@ impl Allocator {
     /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
     /// to their rooms.
     fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
+        self.is_depot_used.store(true, Ordering::Relaxed);
         if let Some(returned) = self.depot.give_full(class, full) {
             self.flush(returned);
             return returned;

@@ -41,6 +41,8 @@ pub struct Allocator {
     reentry: Reentry,
     /// Whether memory lies idle that should go back before long.
     restless: AtomicBool,
+    /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
+    is_depot_used: AtomicBool,
     rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
@@ -93,6 +95,7 @@ impl Allocator {
             state: Lock::new(State::new()),
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
+            is_depot_used: AtomicBool::new(false),
         }
     }
 

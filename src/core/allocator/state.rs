@@ -64,17 +64,17 @@ pub struct State {
 }
 
 impl State {
-    /// Nothing taken, nothing set.
+    /// Nothing taken, nothing set: all zero, so that it costs no page of the file.
     pub(super) const fn new() -> Self {
         Self {
-            heap: Heap::new(System::new(), AnyIndex::EMPTY, Settings::DEFAULT.shape),
+            heap: Heap::new(System::new(), AnyIndex::EMPTY, Settings::UNSETTLED.shape),
             maps: Maps::EMPTY,
             spans: Spans::EMPTY,
             tables: Tables::EMPTY,
             threads: Threads::EMPTY,
             tagged: [0; SLAB_CLASSES],
-            settings: Settings::DEFAULT,
-            threshold: LEAST_THRESHOLD,
+            settings: Settings::UNSETTLED,
+            threshold: 0,
             known_end: 0,
             known_segments: 0,
             peak: 0,
@@ -82,7 +82,7 @@ impl State {
             aired: 0,
             aired_at: 0,
             ready: false,
-            caching: true,
+            caching: false,
         }
     }
 
@@ -101,18 +101,18 @@ impl State {
     #[inline(never)]
     pub(super) fn settle(&mut self) {
         self.ready = true;
+        self.threshold = LEAST_THRESHOLD;
         tag::set_key(environment::random() ^ tag::key());
-        if environment::is_secure() {
-            return;
-        }
-        self.settings = Settings::from_variables(&environment::variables, |_| {});
+        self.settings = if environment::settings().next().is_none() || environment::is_secure() {
+            Settings::DEFAULT
+        } else {
+            Settings::from_variables(&environment::settings, |_| {})
+        };
         if self.settings.policy != self.heap.index().policy() {
             self.heap.set_index(AnyIndex::new(self.settings.policy));
         }
         // The literal policies have no accelerator, and filling sees every call.
-        self.caching = self.settings.policy == Policy::Fast
-            && self.settings.fill == Fill::Nothing
-            && self.settings.cache;
+        self.caching = self.has_slabs() && self.settings.fill == Fill::Nothing && self.settings.cache;
         self.adjust(|_| {});
     }
 

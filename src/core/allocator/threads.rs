@@ -3,7 +3,7 @@
 //! ```text
 //!   first use ─► a retired or orphaned structure, or a new one ─► list of all
 //!   end       ─► bins emptied into their rooms ─► list of the retired
-//!   fork      ─► in the child all but one are orphans
+//!   fork      ─► in the child all but one are orphans, and what they kept is lost
 //! ```
 //!
 //! - **A4** A structure is in exactly one list. Structures are never freed: a program has as many
@@ -30,7 +30,9 @@ pub struct Hooks {
 pub struct Threads {
     live: *const Thread,
     retired: *const Thread,
-    /// Of threads that a fork left behind: their bins may hold objects.
+    /// Of threads that a fork left behind. A fork copies page after page while other threads run:
+    /// a bin and its magazine may be of different moments, and one object in two slots. So what
+    /// they kept is given up, and the structures alone are used again.
     orphans: *const Thread,
     /// What to call, and the key whose destructor ends a thread's structure, once there is one.
     hooks: Option<Hooks>,
@@ -52,7 +54,7 @@ impl Threads {
 
     /// All live threads.
     pub fn iter(&self) -> impl Iterator<Item = &Thread> {
-        list(self.live).chain(list(self.orphans))
+        list(self.live)
     }
 
     /// Calls `see` with the class and the address of every object that rests in a bin.
@@ -109,6 +111,14 @@ impl Threads {
     }
 }
 
+/// A thread's structure at `at`, which is nobody else's and may hold anything.
+fn built(at: *mut u8) -> &'static Thread {
+    // SAFETY: a new block, or the structure of a thread that is gone ([X1]).
+    unsafe { at.write_bytes(0, size_of::<Thread>()) };
+    // SAFETY: as above.
+    unsafe { Thread::build(at) }
+}
+
 /// The structure of the first thread.
 fn first_thread() -> &'static Thread {
     const { assert!(align_of::<Thread>() <= 4096) };
@@ -139,17 +149,11 @@ impl State {
         }
         if let Some(orphan) = one(threads.orphans) {
             threads.orphans = orphan.next.get();
-            if !orphan.busy.get() {
-                return Some(orphan);
-            }
-            // The fork came while its owner moved objects: what it holds is not known to be whole.
-            // SAFETY: [X1]: its thread is gone.
-            return Some(unsafe { Thread::build(core::ptr::from_ref(orphan).cast_mut().cast()) });
+            return Some(built(core::ptr::from_ref(orphan).cast_mut().cast()));
         }
         let request = Request { len: size_of::<Thread>(), align: align_of::<Thread>(), bits: OWN };
         let block = self.place_own(rooms, request)?;
-        // SAFETY: the block is new.
-        Some(unsafe { Thread::build(block) })
+        Some(built(block))
     }
 }
 
@@ -180,7 +184,17 @@ impl Allocator {
     /// Gives the first thread its structure before it asks: the shared one stays untouched then.
     /// Whether threads keep anything at all.
     pub fn prepare(&self) -> bool {
-        Thread::current().is_own.get() || self.attach().is_some()
+        if thread::word() == thread::first() && self.state.enter().is_some_and(|s| s.threads().is_fresh()) {
+            // Zero like the shared one, and about to be this thread's.
+            thread::set_word(thread::main());
+            // Written before it is read: one page fault, not two.
+            Thread::current().busy.set(false);
+        }
+        if Thread::current().is_own.get() || self.attach().is_some() {
+            return true;
+        }
+        thread::set_word(thread::first());
+        false
     }
 
     /// Asks for a call of the hook when this thread ends; the first who asks makes the key.

@@ -145,13 +145,13 @@ impl Segment {
 #[derive(Debug)]
 pub struct Segments {
     newest: *mut Words,
-    /// The lowest base and the highest end that any segment ever had.
+    /// The lowest base and the highest end that any segment ever had; 0 and 0 before the first.
     bounds: (usize, usize),
 }
 
 impl Segments {
     /// No segment.
-    pub const EMPTY: Self = Self { newest: ptr::null_mut(), bounds: (usize::MAX, 0) };
+    pub const EMPTY: Self = Self { newest: ptr::null_mut(), bounds: (0, 0) };
 
     /// The segment that grows.
     #[inline]
@@ -190,8 +190,9 @@ impl Segments {
 
     /// Notes that `segment` has a new end.
     pub fn widen(&mut self, segment: Segment) {
-        self.bounds.0 = self.bounds.0.min(segment.base().addr());
-        self.bounds.1 = self.bounds.1.max(segment.end().addr());
+        let (base, end) = (segment.base().addr(), segment.end().addr());
+        self.bounds =
+            if self.bounds.1 == 0 { (base, end) } else { (self.bounds.0.min(base), self.bounds.1.max(end)) };
     }
 
     /// Takes `segment` out of the list.

@@ -37,12 +37,12 @@ impl Depot {
     pub const EMPTY: Self = Self {
         shelves: [const { Lock::new(Shelf { full: Stack::EMPTY, empty: Stack::EMPTY, idle: 0 }) }; CLASSES],
         resting: AtomicUsize::new(0),
-        budget: AtomicUsize::new(LEAST_BUDGET),
+        budget: AtomicUsize::new(0),
     };
 
     /// Sets how many bytes may rest here, by the bytes that the process has.
     pub fn size_for(&self, footprint: usize) {
-        self.budget.store(LEAST_BUDGET.max(footprint / 8), Ordering::Relaxed);
+        self.budget.store(footprint / 8, Ordering::Relaxed);
     }
 
     /// A full magazine of `class`.
@@ -85,7 +85,8 @@ impl Depot {
     /// to their rooms.
     pub fn give_full(&self, class: usize, full: *mut Magazine) -> Option<*mut Magazine> {
         let bytes = bytes_in(class, full);
-        if self.resting.load(Ordering::Relaxed) + bytes > self.budget.load(Ordering::Relaxed) {
+        let budget = self.budget.load(Ordering::Relaxed).max(LEAST_BUDGET);
+        if self.resting.load(Ordering::Relaxed) + bytes > budget {
             return Some(full);
         }
         let Some(mut shelf) = self.shelves[class].enter() else { return Some(full) };

@@ -67,10 +67,8 @@ impl Thread {
     ///
     /// # Safety
     ///
-    /// `at` has the size and the alignment of a `Thread` and is nobody else's.
+    /// `at` has the size and the alignment of a `Thread`, is zero and nobody else's.
     pub unsafe fn build<'a>(at: *mut u8) -> &'a Self {
-        // SAFETY: the caller's promise.
-        unsafe { at.write_bytes(0, size_of::<Self>()) };
         // SAFETY: all fields may be zero.
         let this = unsafe { &*at.cast::<Self>() };
         this.is_own.set(true);

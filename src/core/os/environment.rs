@@ -33,22 +33,39 @@ unsafe extern "C" {
     static heapmm_stack_end: *const *const usize;
 }
 
-/// The variables as `NAME=value`, in their order; none where there is no environment.
-pub fn variables() -> impl Iterator<Item = &'static [u8]> {
+/// How the names of our variables begin.
+const PREFIX: &[u8] = b"HEAPMM_";
+
+/// Our variables as `NAME=value` without their prefix, in their order.
+pub fn settings() -> impl Iterator<Item = &'static [u8]> {
     let mut at = environment();
     core::iter::from_fn(move || {
-        if at.is_null() {
-            return None;
+        while !at.is_null() {
+            // SAFETY: the environment is an array of strings that ends in null.
+            let text = unsafe { at.read() };
+            if text.is_null() {
+                return None;
+            }
+            at = at.wrapping_add(1);
+            if let Some(rest) = without_prefix(text) {
+                // SAFETY: as above.
+                return Some(unsafe { CStr::from_ptr(rest) }.to_bytes());
+            }
         }
-        // SAFETY: the environment is an array of strings that ends in null.
-        let text = unsafe { at.read() };
-        if text.is_null() {
-            return None;
-        }
-        at = at.wrapping_add(1);
-        // SAFETY: as above.
-        Some(unsafe { CStr::from_ptr(text) }.to_bytes())
+        None
     })
+}
+
+/// The text behind the prefix. Byte by byte: most processes have no such variable, and the
+/// functions of the C library for it would cost them a page each.
+fn without_prefix(text: *const c_char) -> Option<*const c_char> {
+    for (n, wanted) in PREFIX.iter().enumerate() {
+        // SAFETY: the bytes before were no zero bytes, so the string goes on.
+        if unsafe { text.wrapping_add(n).read() } != wanted.cast_signed() {
+            return None;
+        }
+    }
+    Some(text.wrapping_add(PREFIX.len()))
 }
 
 fn environment() -> *const *const c_char {

@@ -30,8 +30,9 @@ use crate::policy::FreeIndex;
 /// Lists of a class by fullness; the last holds the fullest slabs.
 const GRADES: usize = 4;
 
-/// No slab, no object.
-const NONE: u32 = u32::MAX;
+/// No slab: links and heads of lists hold one more than a granule's number.
+const NONE: u32 = 0;
+/// No object.
 const NO_OBJECT: u16 = u16::MAX;
 
 /// What is known of one slab. All counts are of objects.
@@ -267,7 +268,7 @@ impl Spans {
     }
 
     fn fullest(&self, class: usize) -> Option<u32> {
-        self.lists[class].iter().rev().find(|head| **head != NONE).copied()
+        self.lists[class].iter().rev().find_map(|head| head.checked_sub(1))
     }
 
     /// A new slab of `class`.
@@ -351,11 +352,11 @@ impl Spans {
             slab.next = head;
             slab.before = NONE;
             if head != NONE {
-                let mut after = self.at(head);
-                after.before = granule;
-                self.put(head, after);
+                let mut after = self.at(head - 1);
+                after.before = granule + 1;
+                self.put(head - 1, after);
             }
-            self.lists[slab.class as usize][grade as usize] = granule;
+            self.lists[slab.class as usize][grade as usize] = granule + 1;
         }
         self.put(granule, slab);
     }
@@ -368,14 +369,14 @@ impl Spans {
         if slab.before == NONE {
             self.lists[slab.class as usize][slab.grade as usize] = slab.next;
         } else {
-            let mut before = self.at(slab.before);
+            let mut before = self.at(slab.before - 1);
             before.next = slab.next;
-            self.put(slab.before, before);
+            self.put(slab.before - 1, before);
         }
         if slab.next != NONE {
-            let mut after = self.at(slab.next);
+            let mut after = self.at(slab.next - 1);
             after.before = slab.before;
-            self.put(slab.next, after);
+            self.put(slab.next - 1, after);
         }
         slab.grade = u8::MAX;
         self.put(granule, slab);
