@@ -30,11 +30,12 @@ test: build
 		sort -u target/tests/missing.txt; \
 	fi
 
-## check: format, lints, and the generated header
+## check: format, lints, the generated header, and the length of the fast paths
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) test -p heapmm --test header
+	sh scripts/fast-paths.sh
 
 ## format: put all sources into the one format
 format:
@@ -42,7 +43,7 @@ format:
 
 ## bench: compare with the peers (bench/README.md)
 bench: build
-	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir target/bench -- $(ARGS)
+	cd bench && $(CARGO) run --release --quiet -- $(ARGS)
 
 ## header: write include/heapmm.h from the sources
 header:

@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{flag}");
     }
+    // The compiler's start files would run code on three more pages at every start and end.
+    println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
     println!("cargo:rerun-if-changed=src/abi/heapmm.rs");
     println!("cargo:rerun-if-changed=cbindgen.toml");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   constructor   bad settings are named; a private stderr for the report
-//!   fork          with a second thread: the locks are taken before, given back in both after
+//!   fork          the locks are taken before, given back in both processes after
 //!   end           destructor or _exit: the report, once for each process
 //! ```
 //!
@@ -13,7 +13,7 @@ use core::ffi::{CStr, c_int, c_void};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use heapmm_core::allocator::{Forking, Hooks};
+use heapmm_core::allocator::Forking;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{environment, file, thread};
@@ -32,9 +32,6 @@ static PID: AtomicI32 = AtomicI32::new(0);
 /// Whether a report is due.
 #[unsafe(link_section = ".data")]
 static REPORTS: AtomicBool = AtomicBool::new(false);
-/// Whether forks are watched.
-#[unsafe(link_section = ".data")]
-static WATCHING: AtomicBool = AtomicBool::new(false);
 /// The locks that the fork under way took.
 #[unsafe(link_section = ".data")]
 static FORKING: ForkState = ForkState(UnsafeCell::new(Forking::NONE));
@@ -50,12 +47,10 @@ unsafe extern "C" {
 
 #[ctor::ctor(unsafe)]
 fn start() {
-    let caching = ALLOCATOR.prepare();
-    // A process with one thread forks without our help, and most processes have one.
-    ALLOCATOR.watch_threads(Hooks { second: watch_forks, ended: thread_ended });
-    if !caching {
-        watch_forks();
-    }
+    // Early, though a process with one thread could do without: the handlers that others
+    // register run before ours then, and no fork can come before it.
+    // SAFETY: plain functions that stay loaded: the library is never unloaded.
+    unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
     if environment::settings().next().is_some() && !environment::is_secure() {
         obey();
     }
@@ -72,7 +67,6 @@ fn obey() {
         complain(format_args!("version {version}, policy {}", settings.policy.row().name));
     }
     if settings.stats {
-        watch_forks();
         PID.store(file::pid(), Ordering::Relaxed);
         if settings.out.bytes().is_empty() {
             REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
@@ -107,14 +101,6 @@ fn name_problems(strict: bool) {
     }
 }
 
-/// Asks for calls around every fork, once.
-fn watch_forks() {
-    if !WATCHING.swap(true, Ordering::Relaxed) {
-        // SAFETY: plain functions that stay loaded: the library is never unloaded.
-        unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
-    }
-}
-
 extern "C" fn before_fork() {
     let taken = ALLOCATOR.before_fork();
     // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
@@ -137,7 +123,7 @@ fn after_fork(is_child: bool) {
     unsafe { ALLOCATOR.after_fork(taken, is_child) };
 }
 
-unsafe extern "C" fn thread_ended(_word: *mut c_void) {
+pub(crate) unsafe extern "C" fn thread_ended(_word: *mut c_void) {
     ALLOCATOR.detach();
 }
 

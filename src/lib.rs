@@ -18,13 +18,29 @@ use heapmm_core::allocator::Allocator;
 
 /// The allocator of the process. It needs no initialiser: the first call may come before any
 /// constructor has run.
-static ALLOCATOR: Allocator = Allocator::new();
+///
+/// It and all else that begins as zero stands in `.data`: a `.bss` would have the loader clear the
+/// rest of the last page, one more page for every process to touch.
+#[unsafe(link_section = ".data")]
+static ALLOCATOR: Allocator = Allocator::new(boot::thread_ended);
 
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     heapmm_core::os::out::die(format_args!("internal error: {info}"))
 }
+
+// What the compiler's start files would define: the name of this library for pthread_atfork. Weak,
+// since a program that links the static library has its own.
+core::arch::global_asm!(
+    ".pushsection .data.rel.ro,\"aw\"",
+    ".p2align 3",
+    ".weak __dso_handle",
+    ".hidden __dso_handle",
+    "__dso_handle:",
+    ".quad __dso_handle",
+    ".popsection",
+);
 
 // Without optimisation the prebuilt core library still names the unwinder's entry, although
 // nothing here unwinds. A weak, hidden stub keeps libgcc_s out of the process.

@@ -1,5 +1,7 @@
 //! A floor of src/core looks only down: every `use` is read.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! include/heapmm.h is what cbindgen makes of the sources: `make header` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

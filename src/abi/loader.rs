@@ -9,6 +9,7 @@ use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// The next `dlopen` in the order of the loader, once it is known.
+#[unsafe(link_section = ".data")]
 static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Opens a library as the C library does, but never with a second malloc.

@@ -38,13 +38,6 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn allocate_miss(&self, len: usize, thread: &Thread) -> *mut u8 {
-        if !thread.is_own.get() {
-            thread.busy.set(false);
-            return match self.attach() {
-                Some(_) => self.allocate(len),
-                None => self.allocate_large(len),
-            };
-        }
         let class = class::class_of(len);
         let object = self.refill(thread, class).or_else(|| self.scrape_together(thread, class));
         thread.busy.set(false);
@@ -67,14 +60,17 @@ impl Allocator {
         object
     }
 
-    /// `busy` was set: a signal handler, or a thread that shares the first structure.
+    /// The bins are closed: to a signal handler, or to a thread that has none yet.
     #[cold]
     #[inline(never)]
     pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread) -> *mut u8 {
-        if thread.is_own.get() {
+        if thread.is_own() {
             return payload_of(self.reentry.allocate(len, ALIGN));
         }
-        self.allocate_miss(len, thread)
+        match self.attach() {
+            Some(_) => self.allocate(len),
+            None => self.allocate_large(len),
+        }
     }
 
     /// A pointer outside of what the map knows.
@@ -100,23 +96,19 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn release_interrupted(&self, object: *mut u8, place: usize, thread: &Thread) {
-        if thread.is_own.get() {
+        if thread.is_own() {
             return self.reentry.release(object);
         }
-        self.release_overflow(object, place, thread);
+        match self.attach() {
+            Some(_) => self.keep(object, place),
+            None => self.release_slow(object),
+        }
     }
 
     /// The bin at `place` is full.
     #[cold]
     #[inline(never)]
     pub(super) fn release_overflow(&self, object: *mut u8, place: usize, thread: &Thread) {
-        if !thread.is_own.get() {
-            thread.busy.set(false);
-            return match self.attach() {
-                Some(_) => self.release(object),
-                None => self.release_slow(object),
-            };
-        }
         let class = class_at(place);
         if self.make_room(bin_of(thread, class), class).is_some() {
             // SAFETY: the object is free.
@@ -302,8 +294,9 @@ impl Allocator {
     /// Returns what this thread and the depot keep to the rooms.
     pub(super) fn empty_caches(&self) {
         let thread = Thread::current();
-        if thread.is_own.get() {
-            thread.while_busy(|| self.empty_bins(thread));
+        if thread.is_own() && !thread.close() {
+            self.empty_bins(thread);
+            thread.reopen(false);
         }
         self.empty_depot();
     }

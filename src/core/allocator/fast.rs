@@ -82,7 +82,8 @@ impl Allocator {
         let Some(class) = read_tag(block).filter(|tag| tag.is_used()).and_then(Tag::class) else {
             return self.release_slow(payload);
         };
-        if class < SLAB_CLASSES && Thread::current().is_patient_no_more() {
+        let thread = Thread::current();
+        if class < SLAB_CLASSES && !thread.busy.get() && thread.is_patient_no_more() {
             return self.release_for_slab(payload, class);
         }
         self.keep(payload, place_of(class));
@@ -90,7 +91,7 @@ impl Allocator {
 
     /// Puts a free object into the bin at `place`.
     #[inline(always)]
-    fn keep(&self, object: *mut u8, place: usize) {
+    pub(super) fn keep(&self, object: *mut u8, place: usize) {
         // SAFETY: the room says that the object is ours and has sixteen bytes.
         if unsafe { mark::is_set(object) } {
             return self.release_slow(object);

@@ -23,13 +23,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 pub use crate::engine::Grant;
 pub use misuse::Misuse;
 pub use state::State;
-pub use threads::Hooks;
 
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
 use crate::os::call;
 use crate::os::lock::{Guard, Lock};
+use crate::os::thread::ExitHook;
 use crate::settings::Settings;
 use crate::slab::class::{self, LARGEST};
 use crate::slab::rooms::Rooms;
@@ -39,6 +39,8 @@ use reentry::Reentry;
 #[repr(C)]
 pub struct Allocator {
     reentry: Reentry,
+    /// What is called in a thread that ends.
+    ended: ExitHook,
     /// Whether memory lies idle that should go back before long.
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
@@ -52,7 +54,7 @@ pub struct Allocator {
 struct Entry<'a> {
     state: Guard<'a, State>,
     thread: &'a Thread,
-    was_busy: bool,
+    was_closed: bool,
     restless: &'a AtomicBool,
 }
 
@@ -62,7 +64,7 @@ impl Drop for Entry<'_> {
         if idle != self.restless.load(Ordering::Relaxed) {
             self.restless.store(idle, Ordering::Relaxed);
         }
-        self.thread.busy.set(self.was_busy);
+        self.thread.reopen(self.was_closed);
     }
 }
 
@@ -80,16 +82,12 @@ impl core::ops::DerefMut for Entry<'_> {
     }
 }
 
-impl Default for Allocator {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Allocator {
-    /// An allocator that has taken nothing yet.
-    pub const fn new() -> Self {
+    /// An allocator that has taken nothing yet. `ended` is called in a thread that ends and has to
+    /// call [`Allocator::detach`].
+    pub const fn new(ended: ExitHook) -> Self {
         Self {
+            ended,
             rooms: Rooms::EMPTY,
             reentry: Reentry::EMPTY,
             state: Lock::new(State::new()),
@@ -105,14 +103,14 @@ impl Allocator {
     fn enter(&self) -> Option<Entry<'_>> {
         let thread = Thread::current();
         let mut state = self.state.enter()?;
-        let was_busy = thread.busy.replace(true);
+        let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
         }
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
         }
-        Some(Entry { state, thread, was_busy, restless: &self.restless })
+        Some(Entry { state, thread, was_closed, restless: &self.restless })
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.

@@ -16,15 +16,6 @@ use crate::heap::Request;
 use crate::os::thread;
 use crate::slab::rooms::Rooms;
 
-/// What the roof wants to be told of threads.
-#[derive(Clone, Copy, Debug)]
-pub struct Hooks {
-    /// There is a second thread now: from here on a fork must take the locks.
-    pub second: fn(),
-    /// A thread has ended, and has to call [`Allocator::detach`].
-    pub ended: thread::ExitHook,
-}
-
 /// All structures of threads.
 #[derive(Debug)]
 pub struct Threads {
@@ -34,8 +25,7 @@ pub struct Threads {
     /// a bin and its magazine may be of different moments, and one object in two slots. So what
     /// they kept is given up, and the structures alone are used again.
     orphans: *const Thread,
-    /// What to call, and the key whose destructor ends a thread's structure, once there is one.
-    hooks: Option<Hooks>,
+    /// The key whose destructor ends a thread's structure, once there is one.
     exit_key: Option<u32>,
 }
 
@@ -48,7 +38,7 @@ impl Threads {
         live: core::ptr::null(),
         retired: core::ptr::null(),
         orphans: core::ptr::null(),
-        hooks: None,
+
         exit_key: None,
     };
 
@@ -90,7 +80,7 @@ impl Threads {
 
     fn orphan_others(&mut self) {
         let me = Thread::current();
-        if me.is_own.get() {
+        if me.is_own() {
             self.unlink(me);
         }
         let Some(first) = one(self.live) else { return self.keep_only(me) };
@@ -105,7 +95,7 @@ impl Threads {
 
     fn keep_only(&mut self, me: &Thread) {
         self.live = core::ptr::null();
-        if me.is_own.get() {
+        if me.is_own() {
             self.link(me);
         }
     }
@@ -181,56 +171,29 @@ impl Allocator {
         Some(adopted)
     }
 
-    /// Gives the first thread its structure before it asks: the shared one stays untouched then.
-    /// Whether threads keep anything at all.
-    pub fn prepare(&self) -> bool {
-        if thread::word() == thread::first() && self.state.enter().is_some_and(|s| s.threads().is_fresh()) {
-            // Zero like the shared one, and about to be this thread's.
-            thread::set_word(thread::main());
-            // Written before it is read: one page fault, not two.
-            Thread::current().busy.set(false);
-        }
-        if Thread::current().is_own.get() || self.attach().is_some() {
-            return true;
-        }
-        thread::set_word(thread::first());
-        false
-    }
-
     /// Asks for a call of the hook when this thread ends; the first who asks makes the key.
     fn tell_exit(&self) {
-        let (key, hooks) = {
+        let key = {
             let Some(mut state) = self.enter() else { return };
             let threads = state.threads_mut();
             if threads.exit_key.is_none() {
-                threads.exit_key = threads.hooks.and_then(|hooks| thread::exit_key(hooks.ended));
-                (threads.exit_key, threads.hooks)
-            } else {
-                (threads.exit_key, None)
+                threads.exit_key = thread::exit_key(self.ended);
             }
+            threads.exit_key
         };
-        if let Some(hooks) = hooks {
-            (hooks.second)();
-        }
         if let Some(key) = key {
             thread::tell_exit(key, thread::word());
-        }
-    }
-
-    /// Says what to call when there is a second thread, and when one ends.
-    pub fn watch_threads(&self, hooks: Hooks) {
-        if let Some(mut state) = self.enter() {
-            state.threads_mut().hooks = Some(hooks);
         }
     }
 
     /// This thread ends: what it keeps goes back. Calls that come after are served without a cache.
     pub fn detach(&self) {
         let thread = Thread::current();
-        if !thread.is_own.get() {
+        if !thread.is_own() || thread.close() {
             return;
         }
-        thread.while_busy(|| self.empty_bins(thread));
+        self.empty_bins(thread);
+        thread.reopen(false);
         thread::set_word(thread::last());
         if let Some(mut state) = self.enter() {
             let threads = state.threads_mut();

@@ -6,6 +6,7 @@
 
 use core::cell::Cell;
 use core::ptr;
+use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::magazine::Magazine;
 use crate::os::thread;
@@ -36,10 +37,11 @@ pub struct Bin {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Thread {
-    /// Between two states ([X3](super)).
+    /// Between two states ([X3](super)). Of a structure that is nobody's: always.
     pub busy: Cell<bool>,
-    /// Whether the structure belongs to one thread; the shared first one does not.
-    pub is_own: Cell<bool>,
+    /// Whether the structure belongs to one thread. One that does not is constant, and no more
+    /// than these two words long.
+    is_own: Cell<bool>,
     /// Frees of small tagged blocks until one of them makes its class a class of slabs.
     patience: Cell<u8>,
     /// Refills of each class so far; no more are counted than matter.
@@ -52,14 +54,14 @@ pub struct Thread {
     pub before: Cell<*mut Thread>,
 }
 
-const _: () = assert!(size_of::<Thread>() <= thread::FIRST_BYTES);
+const _: () = assert!(size_of::<Thread>() <= thread::MAIN_BYTES);
 
 impl Thread {
-    /// The running thread's structure, or the shared one.
+    /// The running thread's structure, or a head that is nobody's.
     #[inline(always)]
     pub fn current<'a>() -> &'a Self {
-        // SAFETY: the word points to a live structure, or to the shared one, which is zero: a
-        // thread without bins.
+        // SAFETY: the word points to a live structure, or to a head that is nobody's: who finds it
+        // busy reads no further than `is_own`.
         unsafe { &*thread::word().cast::<Self>() }
     }
 
@@ -108,17 +110,30 @@ impl Thread {
         left == 0
     }
 
-    /// Runs `act` with `busy` set; `None` if it is set already, in a signal handler.
+    /// Whether the structure belongs to one thread.
     #[inline]
-    pub fn while_busy<T>(&self, act: impl FnOnce() -> T) -> Option<T> {
-        if self.busy.replace(true) {
-            return None;
+    pub fn is_own(&self) -> bool {
+        self.is_own.get()
+    }
+
+    /// Closes the bins; whether they were closed already.
+    #[inline]
+    pub fn close(&self) -> bool {
+        let was = self.busy.get();
+        if !was {
+            self.busy.set(true);
+            compiler_fence(Ordering::SeqCst);
         }
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        let out = act();
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        self.busy.set(false);
-        Some(out)
+        was
+    }
+
+    /// Opens the bins, unless they were closed before, as [`Thread::close`] said.
+    #[inline]
+    pub fn reopen(&self, was_closed: bool) {
+        if !was_closed {
+            compiler_fence(Ordering::SeqCst);
+            self.busy.set(false);
+        }
     }
 }
 

@@ -86,7 +86,9 @@ pub(crate) fn assert_sound<B, I>(heap: &Heap<B, I>) {
                 used_blocks += 1;
             } else {
                 // SAFETY: [B3]
-                let found = unsafe { block.next().previous(segment.first().addr()) };
+                let next = unsafe { block.next() };
+                // SAFETY: [B3]
+                let found = unsafe { next.previous(segment.first().addr()) };
                 assert_eq!(found, block, "footer");
                 free += tag.size();
                 free_blocks += 1;

@@ -158,7 +158,7 @@ mod tests {
         assert!(first.len >= LEAST_MAPPING);
         assert!(second.len >= PAGE);
         // SAFETY: [K1]
-        assert_eq!(unsafe { first.base.add(first.len - 1).read() }, 0);
+        assert_eq!(unsafe { first.base.wrapping_add(first.len - 1).read() }, 0);
         assert!(backing.release(second));
         assert!(backing.release(first));
     }

@@ -17,7 +17,7 @@ unsafe extern "C" {
 
 #[cfg(not(test))]
 core::arch::global_asm!(
-    ".pushsection .data.rel,\"aw\"",
+    ".pushsection .data.rel.ro,\"aw\"",
     ".p2align 3",
     ".weak __libc_stack_end",
     ".hidden heapmm_stack_end",

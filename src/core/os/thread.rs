@@ -3,15 +3,15 @@
 //!
 //! The word lives in static thread-local storage and is read in the initial-exec model: two
 //! loads, no call, no check whether it was initialised. Its first value is the address of
-//! [`FIRST`], which is a valid structure for every thread that never asked for one of its own.
+//! `FIRST`, which sends every thread that has no structure of its own to the slow side.
 //! `thread_local!` would cost a call to `__tls_get_addr` each time.
 //!
 //! To bring heapmm to another architecture, write the functions here for it.
 
 use core::ffi::c_void;
 
-/// What the thread's word points to before it was ever set. The cache says what it is.
-pub const FIRST_BYTES: usize = 4096;
+/// Bytes that there are for a thread's structure.
+pub const MAIN_BYTES: usize = 4096;
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -27,38 +27,46 @@ core::arch::global_asm!(
     first = sym FIRST,
 );
 
-/// Zeroed room for the structure that all threads share before they have their own.
-#[repr(C, align(4096))]
-pub struct First(core::cell::UnsafeCell<[u8; FIRST_BYTES]>);
+/// The head of a structure that says "busy, and nobody's" for ever: a thread that finds it asks the
+/// slow side, which gives it one of its own. Constant, so that it costs no process a page.
+#[repr(C, align(64))]
+struct Head([u8; 64]);
 
-// SAFETY: whoever writes to it writes what does not matter.
-unsafe impl Sync for First {}
+const NOBODYS: Head = {
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    Head(bytes)
+};
 
-/// The shared structure.
-pub static FIRST: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+static FIRST: Head = NOBODYS;
+static LAST: Head = NOBODYS;
 
-/// The same for threads that have ended but still call.
-static LAST: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+/// What the word of a thread points to before it was ever set.
+#[inline(always)]
+pub fn first() -> *mut u8 {
+    (&raw const FIRST).cast_mut().cast()
+}
 
 /// What the word of a thread that has ended points to.
 #[inline(always)]
-pub const fn last() -> *mut u8 {
-    LAST.0.get().cast()
+pub fn last() -> *mut u8 {
+    (&raw const LAST).cast_mut().cast()
 }
 
-/// Room for the structure of the first thread: in the heap it would touch a page for itself.
-static MAIN: First = First(core::cell::UnsafeCell::new([0; FIRST_BYTES]));
+/// Zeroed room for the structure of the first thread: in the heap it would touch a page for itself.
+#[repr(C, align(4096))]
+struct Room(core::cell::UnsafeCell<[u8; MAIN_BYTES]>);
+
+// SAFETY: only the first thread uses it.
+unsafe impl Sync for Room {}
+
+#[unsafe(link_section = ".data")]
+static MAIN: Room = Room(core::cell::UnsafeCell::new([0; MAIN_BYTES]));
 
 /// Where the first thread's structure is built.
 #[inline(always)]
 pub const fn main() -> *mut u8 {
     MAIN.0.get().cast()
-}
-
-/// The address of [`FIRST`].
-#[inline(always)]
-pub const fn first() -> *mut u8 {
-    FIRST.0.get().cast()
 }
 
 /// The running thread's word.
