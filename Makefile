@@ -58,7 +58,7 @@ install: build
 	install -m 644 include/heapmm.h $(DESTDIR)$(PREFIX)/include/heapmm.h
 	install -m 755 $(OUT)/heapmm $(DESTDIR)$(PREFIX)/bin/heapmm
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: heapmm' 'Description: The malloc that explains itself' \
-		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lheapmm' \
+		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -Wl,--push-state,--no-as-needed -lheapmm -Wl,--pop-state' \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/heapmm.pc
 
 ## uninstall: remove what install put there

@@ -221,7 +221,7 @@ mod tests {
 
         assert_eq!(rooms.at(start), Room::TAGGED);
         assert_eq!(rooms.at(start + GRANULE), slab);
-        assert_eq!((slab.class(), slab.bin_place()), (Some(3), 96));
+        assert_eq!((slab.class(), slab.bin_place()), (Some(3), 3 * BIN));
         assert_eq!(Room::TAGGED.class(), None);
         assert_eq!(rooms.at(far), Room::FOREIGN);
         assert_eq!(rooms.at(start - GRANULE), Room::FOREIGN);
