@@ -121,7 +121,7 @@ struct search {
 static int looks(void *payload, size_t length, heapmm_kind_t kind, void *argument)
 {
     struct search *search = argument;
-    int used = kind == HEAPMM_USED;
+    int used = kind == HEAPMM_USED || kind == HEAPMM_MAPPED;
     search->used += (size_t)used;
     search->bytes += length;
     if (payload == search->payload && used) {

@@ -9,7 +9,7 @@
 
 static int counts(void *, std::size_t, heapmm_kind_t kind, void *count)
 {
-    *static_cast<std::size_t *>(count) += kind == HEAPMM_USED;
+    *static_cast<std::size_t *>(count) += kind == HEAPMM_USED || kind == HEAPMM_MAPPED;
     return 0;
 }
 

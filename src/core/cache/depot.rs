@@ -42,7 +42,7 @@ impl Depot {
 
     /// Sets how many bytes may rest here, by the bytes that the process has.
     pub fn size_for(&self, footprint: usize) {
-        self.budget.store(footprint / 8, Ordering::Relaxed);
+        self.budget.store(footprint / 16, Ordering::Relaxed);
     }
 
     /// A full magazine of `class`.

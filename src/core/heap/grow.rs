@@ -149,8 +149,8 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let want = match self.shape.growth {
             Growth::Exact => least,
             Growth::Geometric => {
-                let eighth = self.counts.footprint / 8;
-                round_up(least.max(eighth.clamp(LEAST_GROWTH, MOST_GROWTH)), PAGE)
+                let part = self.counts.footprint / 16;
+                round_up(least.max(part.clamp(LEAST_GROWTH, MOST_GROWTH)), PAGE)
             }
         };
         let run = self.backing.grow(end, least, want)?;

@@ -54,7 +54,7 @@ pub enum Coalesce {
 pub enum Growth {
     /// What is missing, to the byte: for replays that measure utilisation.
     Exact,
-    /// An eighth of the footprint, at least 64 KiB and at most 64 MiB; what is missing if that is more.
+    /// A sixteenth of the footprint, at least 64 KiB and at most 64 MiB; what is missing if that is more.
     Geometric,
 }
 
