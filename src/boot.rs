@@ -42,7 +42,15 @@ struct ForkState(UnsafeCell<Forking>);
 unsafe impl Sync for ForkState {}
 
 unsafe extern "C" {
-    fn pthread_atfork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) -> c_int;
+    /// What pthread_atfork calls with the handle of the library, for which null stands here: the
+    /// handlers stay as long as the process. pthread_atfork itself would be linked into this
+    /// library, on a page of its own.
+    fn __register_atfork(
+        prepare: extern "C" fn(),
+        parent: extern "C" fn(),
+        child: extern "C" fn(),
+        library: *const c_void,
+    ) -> c_int;
 }
 
 #[ctor::ctor(unsafe)]
@@ -50,7 +58,7 @@ fn start() {
     // Early, though a process with one thread could do without: the handlers that others
     // register run before ours then, and no fork can come before it.
     // SAFETY: plain functions that stay loaded: the library is never unloaded.
-    unsafe { pthread_atfork(before_fork, after_fork_parent, after_fork_child) };
+    unsafe { __register_atfork(before_fork, after_fork_parent, after_fork_child, core::ptr::null()) };
     if environment::settings().next().is_some() && !environment::is_secure() {
         obey();
     }

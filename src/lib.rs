@@ -30,18 +30,6 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     heapmm_core::os::out::die(format_args!("internal error: {info}"))
 }
 
-// What the compiler's start files would define: the name of this library for pthread_atfork. Weak,
-// since a program that links the static library has its own.
-core::arch::global_asm!(
-    ".pushsection .data.rel.ro,\"aw\"",
-    ".p2align 3",
-    ".weak __dso_handle",
-    ".hidden __dso_handle",
-    "__dso_handle:",
-    ".quad __dso_handle",
-    ".popsection",
-);
-
 // Without optimisation the prebuilt core library still names the unwinder's entry, although
 // nothing here unwinds. A weak, hidden stub keeps libgcc_s out of the process.
 core::arch::global_asm!(
