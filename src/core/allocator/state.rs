@@ -9,8 +9,9 @@ use crate::engine::Kind;
 use crate::heap::maps::{MOST, Maps};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
+use crate::os::clock::{self, Watch};
+use crate::os::environment;
 use crate::os::tables::Tables;
-use crate::os::{clock, environment};
 use crate::policy::{AnyIndex, Policy};
 use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
@@ -24,9 +25,6 @@ const MOST_TAGGED: usize = 8;
 /// The first threshold above which a request is mapped, and the one that it adapts up to.
 const LEAST_THRESHOLD: usize = 1 << 20;
 const MOST_THRESHOLD: usize = 32 << 20;
-
-/// Calls between two looks at the clock: a look costs as much as a call.
-const CALLS_PER_LOOK: u32 = 32;
 
 /// Milliseconds after which full magazines that nobody wanted go back to their rooms.
 const AIRING: u64 = 500;
@@ -43,7 +41,9 @@ const WORTH_A_SLAB: usize = 4 << 10;
 pub struct State {
     ready: bool,
     caching: bool,
-    calls: u32,
+    /// When to look whether something is to be purged, and whether the depot is to be aired.
+    purging: Watch,
+    airing: Watch,
     /// When the depot was last aired, and the footprint then.
     aired: u64,
     aired_at: usize,
@@ -78,7 +78,8 @@ impl State {
             known_end: 0,
             known_segments: 0,
             peak: 0,
-            calls: 0,
+            purging: Watch::NEVER,
+            airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,
             ready: false,
@@ -439,7 +440,7 @@ impl State {
     pub(super) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
-        if !grown && !self.is_idle() && !self.calls.is_multiple_of(CALLS_PER_LOOK) {
+        if !grown && !self.airing.is_due() {
             return false;
         }
         let now = clock::milliseconds();
@@ -464,8 +465,7 @@ impl State {
     /// Now and then gives back what has lain idle.
     #[inline]
     pub(super) fn look_after(&mut self, rooms: &Rooms) {
-        self.calls = self.calls.wrapping_add(1);
-        if self.calls.is_multiple_of(CALLS_PER_LOOK) && self.is_idle() {
+        if self.is_idle() && self.purging.is_due() {
             self.tend(rooms);
         }
     }

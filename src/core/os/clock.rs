@@ -11,3 +11,29 @@ pub fn milliseconds() -> u64 {
     unsafe { super::thread::system_call(libc::SYS_clock_gettime, arguments) };
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
+
+/// Processor ticks between two looks at the clock: some ten milliseconds. A look is a system call,
+/// reading the counter is not.
+const TICKS: u64 = 1 << 25;
+
+/// Says now and then that it is time to look at the clock.
+#[derive(Debug)]
+pub struct Watch {
+    last: u64,
+}
+
+impl Watch {
+    /// The first question is answered with yes.
+    pub const NEVER: Self = Self { last: 0 };
+
+    /// Whether some milliseconds have passed since it was last so.
+    #[inline]
+    pub fn is_due(&mut self) -> bool {
+        let now = super::thread::ticks();
+        let is_due = now.wrapping_sub(self.last) >= TICKS;
+        if is_due {
+            self.last = now;
+        }
+        is_due
+    }
+}

@@ -113,6 +113,14 @@ pub fn pointer() -> usize {
     word
 }
 
+/// A counter that grows steadily, by something like a thousand million a second.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub fn ticks() -> u64 {
+    // SAFETY: the instruction reads a counter.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// A system call without the C library: no errno, and none of its pages.
 ///
 /// # Safety
