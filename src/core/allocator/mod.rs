@@ -234,8 +234,9 @@ impl Allocator {
     /// handler forks, and the frame that it interrupted gives them back, in both processes.
     pub fn before_fork(&self) -> Forking {
         let state = if self.depot.is_mine() {
-            // Who holds the state may wait for the depot, which this thread holds.
-            self.state.try_enter()
+            // Who holds the state may wait for the depot, which this thread holds: so no waiting
+            // without end. As a rule he is done at once.
+            (0..PATIENCE).find_map(|_| self.state.try_enter().or_else(call::give_way))
         } else {
             self.state.enter()
         };
@@ -261,6 +262,9 @@ impl Allocator {
         unsafe { self.state.leave() };
     }
 }
+
+/// How often a fork gives way to the holder of the state.
+const PATIENCE: u32 = 20_000;
 
 /// The locks that a fork took.
 #[derive(Clone, Copy, Debug)]

@@ -150,6 +150,13 @@ fn advise(at: *mut u8, len: usize, advice: i32) -> bool {
     counted(Call::Madvise, || unsafe { libc::madvise(at.cast(), len, advice) }) == 0
 }
 
+/// Lets another thread run; nothing comes of it.
+pub fn give_way<T>() -> Option<T> {
+    // SAFETY: the call changes nothing.
+    unsafe { thread::system_call(libc::SYS_sched_yield, [0; 4]) };
+    None
+}
+
 /// Sleeps while `word` is `value`; may return early.
 pub fn futex_wait(word: *const u32, value: u32) {
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
