@@ -251,12 +251,12 @@ impl Allocator {
     pub unsafe fn after_fork(&self, taken: Forking, is_child: bool) {
         // SAFETY: the caller's promise.
         unsafe { self.depot.after_fork(taken.depot) };
+        if is_child && (taken.state || self.state.is_mine()) {
+            // SAFETY: the lock is held by this thread's copy, here or in the frame it interrupted.
+            unsafe { self.state.held() }.orphan_others();
+        }
         if !taken.state {
             return;
-        }
-        if is_child {
-            // SAFETY: the lock is held by this thread's copy.
-            unsafe { self.state.held() }.orphan_others();
         }
         // SAFETY: the caller's promise.
         unsafe { self.state.leave() };
