@@ -436,10 +436,10 @@ impl State {
     }
 
     /// Whether the depot should be looked through: half a second has passed, or the heap has grown
-    /// by a quarter.
+    /// by a sixteenth, while what some class keeps could have served another.
     pub(super) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
+        let grown = footprint > self.aired_at + self.aired_at / 16;
         if !grown && !self.airing.is_due() {
             return false;
         }
