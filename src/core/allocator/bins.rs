@@ -27,11 +27,11 @@ const FIRST_SLOTS: usize = 8;
 const MOST_GRAB: usize = 64;
 
 impl Allocator {
-    /// A request that no cache serves.
-    #[cold]
+    /// A request that no bin serves.
     #[inline(never)]
     pub(super) fn allocate_large(&self, len: usize) -> *mut u8 {
-        payload_of(self.allocate_aligned(len, ALIGN))
+        self.take_kept(Thread::current(), len)
+            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN)))
     }
 
     /// The bin for `len` bytes is empty.
@@ -343,6 +343,9 @@ impl Allocator {
 
     /// The same with the lock held; the magazines go back as well, since they may stand at the top.
     pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread) {
+        if let Some(kept) = thread.give_up() {
+            state.give(&self.rooms, &[kept]);
+        }
         for bin in &thread.bins {
             for magazine in [bin.take_pop(), bin.take_push()] {
                 if !magazine.is_null() {
