@@ -36,9 +36,8 @@ impl Allocator {
             return self.allocate_large(len);
         }
         let thread = Thread::current();
-        // The block put in last is the one whose lines are warm: larger blocks have many.
         let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from(thread, len, || bin.pop_last().or_else(|| bin.pop()))
+        self.allocate_from(thread, len, || bin.pop())
     }
 
     #[inline(always)]
