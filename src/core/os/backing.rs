@@ -13,7 +13,7 @@
 use core::ptr;
 
 use super::call;
-use super::{PAGE, round_up};
+use super::{PAGE, round_down, round_up};
 
 /// A piece of fresh memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,16 @@ pub trait Backing {
 
     /// Drops the contents of whole pages: they cost no memory until they are touched again.
     fn purge(&mut self, at: *mut u8, len: usize) -> bool;
+
+    /// Says that the fresh bytes at `at` will soon be used from one end to the other, and whether
+    /// huge pages suit them.
+    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+        let _ = (at, len, huge);
+    }
 }
+
+/// Bytes of a huge page.
+pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 const LEAST_MAPPING: usize = 1 << 20;
@@ -106,6 +115,15 @@ impl Backing for System {
 
     fn purge(&mut self, at: *mut u8, len: usize) -> bool {
         call::drop_pages(at, len)
+    }
+
+    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+        let page = if huge { HUGE_PAGE } else { PAGE };
+        let (from, to) = (round_up(at.addr(), page), round_down(at.addr() + len, page));
+        if from < to {
+            let call = if huge { call::thicken_pages } else { call::fill_pages };
+            call(at.with_addr(from), to - from);
+        }
     }
 }
 
