@@ -1,5 +1,7 @@
 //! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
+mod upkeep;
+
 use super::Grant;
 use super::threads::Threads;
 use crate::block::tag::{self, OWN};
@@ -9,14 +11,14 @@ use crate::engine::Kind;
 use crate::heap::maps::{MOST, Maps};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
-use crate::os::clock::{self, Watch};
+use crate::os::clock::Watch;
 use crate::os::environment;
 use crate::os::tables::Tables;
 use crate::policy::{AnyIndex, Policy};
 use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
-use crate::slab::rooms::{Room, Rooms};
+use crate::slab::rooms::Rooms;
 use crate::slab::spans::Spans;
 
 /// Most tagged blocks that one refill places: they are not lazily carved.
@@ -25,9 +27,6 @@ const MOST_TAGGED: usize = 8;
 /// The first threshold above which a request is mapped, and the one that it adapts up to.
 const LEAST_THRESHOLD: usize = 1 << 20;
 const MOST_THRESHOLD: usize = 32 << 20;
-
-/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
-const AIRING: u64 = 500;
 
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
@@ -266,39 +265,6 @@ impl State {
         unsafe { self.heap.release(Block::of_payload(magazine.cast())) };
     }
 
-    /// Tells the rooms how far the heap reaches now.
-    #[inline]
-    fn map_rooms(&mut self, rooms: &Rooms) {
-        let end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
-        if end != self.known_end || self.heap.counts().segments != self.known_segments {
-            self.redraw_rooms(rooms);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn redraw_rooms(&mut self, rooms: &Rooms) {
-        let Some(newest) = self.heap.segments().newest() else { return };
-        rooms.found(newest.base().addr());
-        if let Some(count) = rooms.wants(newest.end().addr())
-            && let Some(table) = self.tables.map(count * size_of::<Room>())
-        {
-            // SAFETY: the mapping is new and is never given back.
-            unsafe { rooms.replace(table.cast(), count) };
-        }
-        let (mut low, mut high) = (usize::MAX, 0);
-        for segment in self.heap.segments().iter() {
-            let (first, last) = (segment.first().addr(), segment.end().addr());
-            low = low.min(first);
-            high = high.max(last);
-            rooms.claim(first, last, Room::TAGGED);
-        }
-        rooms.bound(low, high);
-        self.note_peak();
-        self.known_segments = self.heap.counts().segments;
-        self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
-    }
-
     fn map(&mut self, len: usize, align: usize) -> Option<Grant> {
         self.widen_table()?;
         let block = self.maps.map(len, align)?;
@@ -405,12 +371,6 @@ impl State {
         fits.then_some(payload)
     }
 
-    pub(super) fn trim(&mut self, rooms: &Rooms, keep: usize) -> bool {
-        let lowered = self.heap.trim(keep);
-        self.map_rooms(rooms);
-        self.heap.purge() || lowered
-    }
-
     /// Calls `see` with every piece: blocks in address order, a slab's objects in its place, then
     /// mapped blocks. What rests in a cache is free.
     pub(super) fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
@@ -432,41 +392,6 @@ impl State {
         for block in self.maps.iter() {
             // SAFETY: [M1]
             see(block.payload(), unsafe { block.len() }, Kind::Mapped);
-        }
-    }
-
-    /// Whether the depot should be looked through: half a second has passed, or the heap has grown
-    /// by a quarter.
-    pub(super) fn is_time_to_air(&mut self) -> bool {
-        let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
-        if !grown && !self.airing.is_due() {
-            return false;
-        }
-        let now = clock::milliseconds();
-        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
-        if is_due || grown || self.aired == 0 {
-            (self.aired, self.aired_at) = (now, footprint);
-        }
-        is_due || grown
-    }
-
-    /// Whether so much memory lies idle that it should go back before long.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.heap.is_idle() && self.settings.purge != 0
-    }
-
-    /// Gives back what has lain idle, if the time has come.
-    pub(super) fn tend(&mut self, rooms: &Rooms) {
-        self.heap.tend(clock::milliseconds(), self.settings.purge);
-        self.map_rooms(rooms);
-    }
-
-    /// Now and then gives back what has lain idle.
-    #[inline]
-    pub(super) fn look_after(&mut self, rooms: &Rooms) {
-        if self.is_idle() && self.purging.is_due() {
-            self.tend(rooms);
         }
     }
 }
