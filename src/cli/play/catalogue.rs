@@ -1,7 +1,7 @@
 //! The engines that a trace can be played through, by name.
 
 use heapmm_core::engine::Engine;
-use heapmm_core::engine::table::{AnyEngine, DESIGNS, Design};
+use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
@@ -16,27 +16,19 @@ pub struct Entry {
     pub name: &'static str,
     /// What it does, in a line.
     pub help: &'static str,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// The heap of tagged blocks with one of its indexes.
-    Heap(Policy),
-    /// Another allocator of the literature.
-    Other(Design),
-    /// Slabs and magazines in front of a heap: a cache, not a place.
-    Front,
+    policy: Policy,
 }
 
 impl Entry {
     /// An engine over `arena` that has taken nothing yet; `None` if it cannot be replayed.
     pub fn build(&self, arena: Arena, shape: Shape) -> Option<Box<dyn Engine>> {
-        Some(match self.kind {
-            Kind::Heap(policy) => Box::new(Heap::new(arena, AnyIndex::new(policy), shape)),
-            Kind::Other(design) => Box::new(AnyEngine::new(design, arena, shape.growth)),
-            Kind::Front => return None,
-        })
+        if !self.is_replayed() {
+            return None;
+        }
+        match AnyIndex::new(self.policy) {
+            Some(index) => Some(Box::new(Heap::new(arena, index, shape))),
+            None => Some(Box::new(AnyEngine::new(self.policy, arena, shape.growth)?)),
+        }
     }
 
     /// Its place in the list of all policies.
@@ -44,9 +36,10 @@ impl Entry {
         known().iter().position(|entry| entry.name == self.name).unwrap_or(0)
     }
 
-    /// Whether a trace can be played through it.
+    /// Whether a trace can be played through it: slabs and magazines in front of a heap are a
+    /// cache, not a place.
     pub fn is_replayed(&self) -> bool {
-        !matches!(self.kind, Kind::Front)
+        self.policy != Policy::Fast
     }
 }
 
@@ -60,12 +53,7 @@ pub fn is_live(name: &str) -> bool {
 
 /// All policies, the default first.
 pub fn known() -> Vec<Entry> {
-    let kind = |policy, name| if name == "fast" { Kind::Front } else { Kind::Heap(policy) };
-    let policies =
-        POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, kind: kind(row.policy, row.name) });
-    let designs =
-        DESIGNS.iter().map(|row| Entry { name: row.name, help: row.help, kind: Kind::Other(row.design) });
-    policies.chain(designs).collect()
+    POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, policy: row.policy }).collect()
 }
 
 /// All policies that a trace can be played through.

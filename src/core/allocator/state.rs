@@ -108,8 +108,10 @@ impl State {
         } else {
             Settings::from_variables(&environment::settings, |_| {})
         };
-        if self.settings.policy != self.heap.index().policy() {
-            self.heap.set_index(AnyIndex::new(self.settings.policy));
+        if self.settings.policy != self.heap.index().policy()
+            && let Some(index) = AnyIndex::new(self.settings.policy)
+        {
+            self.heap.set_index(index);
         }
         // The literal policies have no accelerator, and filling sees every call.
         self.caching = self.has_slabs() && self.settings.fill == Fill::Nothing && self.settings.cache;
