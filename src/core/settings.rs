@@ -176,7 +176,7 @@ macro_rules! settings {
 settings! {
     "POLICY" "a policy's name" "fast"
         "Where blocks are placed; `heapmm policies` lists the names."
-        |s, v| { s.policy = Policy::named(v).filter(|p| p.is_tagged())?; Some(()) };
+        |s, v| { s.policy = Policy::named(v)?; Some(()) };
     "STATS" "off, exit" "off"
         "Write a report when the process ends."
         |s, v| { s.stats = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };

@@ -45,6 +45,8 @@ pub struct Allocator {
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     is_depot_used: AtomicBool,
+    /// Whether blocks are an engine's, which only the holder of the lock can ask.
+    is_design: AtomicBool,
     rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
@@ -94,6 +96,7 @@ impl Allocator {
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
             is_depot_used: AtomicBool::new(false),
+            is_design: AtomicBool::new(false),
         }
     }
 
@@ -106,6 +109,7 @@ impl Allocator {
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
+            self.is_design.store(state.engine().is_some(), Ordering::Relaxed);
         }
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
@@ -146,19 +150,20 @@ impl Allocator {
             return if keep { payload } else { self.move_to(payload, len) };
         }
         let Some(mut state) = self.enter() else {
-            let moved = self.reentry.resize(payload, self.usable_unlocked(payload), len);
+            let has = self.usable_unlocked(payload);
+            let moved = has.and_then(|has| self.reentry.resize(payload, has, len));
             return moved.unwrap_or_else(call::out_of_memory);
         };
-        match self.locate(&state, payload) {
-            Ok(_) => {}
+        let held = match self.locate(&state, payload) {
+            Ok(held) => held,
             Err(fault) => {
                 let errors = state.settings().errors;
                 drop(state);
                 Misuse { call: "realloc", payload, fault }.report(errors);
                 return call::out_of_memory();
             }
-        }
-        if let Some(payload) = state.resize(&self.rooms, payload, len) {
+        };
+        if let Some(payload) = state.resize(&self.rooms, held, len) {
             return payload;
         }
         drop(state);

@@ -71,6 +71,11 @@ fn assert_sound<E: Engine>(engine: &E) -> Vec<Piece> {
     assert_eq!(of(Kind::Free).count(), figures.free_blocks);
     assert_eq!(figures.allocs - figures.frees, figures.used_blocks as u64);
     assert!(figures.footprint <= figures.peak_footprint);
+    assert_eq!((engine.footprint(), engine.live()), (figures.footprint, figures.live));
+    for piece in of(Kind::Used) {
+        let held = engine.locate(piece.payload()).unwrap();
+        assert_eq!((held.payload.addr(), held.len), (piece.payload(), piece.len()));
+    }
     assert!(of(Kind::Free).all(|piece| piece.size <= figures.largest_free + 64), "{figures:?}");
     pieces
 }

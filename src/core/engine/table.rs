@@ -78,6 +78,18 @@ macro_rules! define {
                 }
             }
 
+            fn footprint(&self) -> usize {
+                match self {
+                    $(Self::$variant(engine) => engine.footprint(),)*
+                }
+            }
+
+            fn live(&self) -> usize {
+                match self {
+                    $(Self::$variant(engine) => engine.live(),)*
+                }
+            }
+
             fn trim(&mut self, keep: usize) -> bool {
                 match self {
                     $(Self::$variant(engine) => engine.trim(keep),)*

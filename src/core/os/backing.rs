@@ -48,12 +48,19 @@ const LEAST_MAPPING: usize = 1 << 20;
 pub struct System {
     /// Where the break stood at the first growth; 0 before it.
     first: usize,
+    /// Whether the break is left alone.
+    only_maps: bool,
 }
 
 impl System {
     /// A backing that has taken nothing yet.
     pub const fn new() -> Self {
-        Self { first: 0 }
+        Self { first: 0, only_maps: false }
+    }
+
+    /// One that leaves the break alone.
+    pub const fn of_mappings() -> Self {
+        Self { first: 0, only_maps: true }
     }
 
     /// Whether `at` was given by the break rather than by a mapping.
@@ -63,7 +70,7 @@ impl System {
 
     fn grow_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
         let now = call::current_break();
-        if now.is_null() {
+        if now.is_null() || self.only_maps {
             return None;
         }
         if self.first == 0 {

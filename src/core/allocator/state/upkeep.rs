@@ -6,6 +6,7 @@
 //! ```
 
 use super::State;
+use crate::engine::Engine;
 use crate::os::clock;
 use crate::slab::rooms::{Room, Rooms};
 
@@ -47,6 +48,9 @@ impl State {
     }
 
     pub(in crate::allocator) fn trim(&mut self, rooms: &Rooms, keep: usize) -> bool {
+        if let Some(design) = &mut self.design {
+            return design.engine_mut().trim(keep);
+        }
         let lowered = self.heap.trim(keep);
         self.map_rooms(rooms);
         self.heap.purge() || lowered
@@ -82,7 +86,9 @@ impl State {
     /// Now and then gives back what has lain idle.
     #[inline]
     pub(in crate::allocator) fn look_after(&mut self, rooms: &Rooms) {
-        if self.is_idle() && self.purging.is_due() {
+        if let Some(design) = &mut self.design {
+            design.look_after(&self.settings);
+        } else if self.is_idle() && self.purging.is_due() {
             self.tend(rooms);
         }
     }

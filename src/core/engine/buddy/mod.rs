@@ -204,7 +204,7 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
             return false;
         }
         self.runs.strike(site);
-        self.figures.footprint -= run.len;
+        self.figures.gave(run.len);
         self.figures.metadata -= run.len - plot.unit_bytes();
         true
     }
@@ -219,6 +219,7 @@ impl<B: Backing, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
                 let Some((plot, at)) = plot_of::<UNIT>(&self.runs, block) else { break };
                 if size <= spare && purge(&mut self.backing, plot, at, size) {
                     spare -= size;
+                    self.figures.shrinks += 1;
                     any = true;
                 }
             }
@@ -359,13 +360,15 @@ impl<B: Backing, S: System, const UNIT: usize> Engine for Buddy<B, S, UNIT> {
         for site in self.runs.sites() {
             let plot = Plot::<UNIT>::of(site.run);
             let (first, end) = (plot.address(0).addr(), plot.address(plot.units()).addr());
-            let own = |start, size| Piece { start, size, kind: Kind::Own };
+            let own = |start, size| Piece { start, size, lead: 0, kind: Kind::Own };
             if first != site.run.base.addr() {
                 see(own(site.run.base.addr(), first - site.run.base.addr()));
             }
             plot.each_block(S::LAW, |at, mark| {
                 let kind = if mark.tag() == Tag::Free { Kind::Free } else { Kind::Used };
-                see(Piece { start: plot.address(at).addr(), size: S::LAW.size(mark.index()) * UNIT, kind });
+                let lead = if mark.is_led() { plot.payload_of(at, S::LAW) - at } else { 0 } * UNIT;
+                let size = S::LAW.size(mark.index()) * UNIT;
+                see(Piece { start: plot.address(at).addr(), size, lead, kind });
             });
             see(own(end, site.end() - end));
         }
@@ -373,7 +376,15 @@ impl<B: Backing, S: System, const UNIT: usize> Engine for Buddy<B, S, UNIT> {
 
     fn figures(&self) -> Figures {
         let largest_free = self.lists.largest().map_or(0, |class| S::LAW.size(class) * UNIT);
-        Figures { largest_free, ..self.figures }
+        Figures { largest_free, segments: self.runs.sites().len(), ..self.figures }
+    }
+
+    fn footprint(&self) -> usize {
+        self.figures.footprint
+    }
+
+    fn live(&self) -> usize {
+        self.figures.live
     }
 
     fn trim(&mut self, keep: usize) -> bool {
