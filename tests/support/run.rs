@@ -95,13 +95,10 @@ impl Run {
         self
     }
 
-    /// Runs under the library: with the policy named, else with the default.
-    pub fn preload(mut self, policy: Option<&str>) -> Run {
+    /// Runs under the library, set up as [`super::setup`] says: `POLICY` or `POLICY,option=value`.
+    pub fn preload(mut self, setup: Option<&str>) -> Run {
         self.preload = true;
-        match policy {
-            Some(name) => self.env("HEAPMM_POLICY", name),
-            None => self,
-        }
+        super::variables(setup).into_iter().fold(self, |run, (name, value)| run.env(name, value))
     }
 
     /// Bounds the address space; `u64::MAX` for a program that bears no bound.

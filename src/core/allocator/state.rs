@@ -337,7 +337,7 @@ impl State {
         }
         if let Some(design) = &mut self.design {
             // SAFETY: [Y1]: the caller has located it.
-            let fits = unsafe { design.engine_mut().resize(held, len) };
+            let fits = unsafe { design.resize(held, len) };
             self.note_peak();
             return fits.then_some(payload);
         }

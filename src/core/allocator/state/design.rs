@@ -25,6 +25,9 @@ use crate::settings::Settings;
 /// Bytes beside the program's below which no sweep is worth its time.
 const LEAST_IDLE: usize = 256 << 10;
 
+/// Fewest bytes of a block: above, all that clears or marks one counts on them.
+const LEAST: usize = 16;
+
 /// An engine in service.
 #[derive(Debug)]
 pub struct Design {
@@ -65,9 +68,21 @@ impl Design {
 
     /// `len` bytes at a multiple of `align`.
     pub fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
-        let grant = self.engine.allocate(len, align);
+        let grant = self.engine.allocate(len.max(LEAST), align);
         self.least_idle = self.least_idle.min(self.idle());
         grant
+    }
+
+    /// Makes a block hold `len` bytes where it is; whether that was possible.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Engine::resize`].
+    pub unsafe fn resize(&mut self, held: Held, len: usize) -> bool {
+        // SAFETY: [Y1]: the caller's promise.
+        let fits = unsafe { self.engine.resize(held, len.max(LEAST)) };
+        self.least_idle = self.least_idle.min(self.idle());
+        fits
     }
 
     fn idle(&self) -> usize {
