@@ -310,7 +310,9 @@ impl State {
 
     /// Takes back what [`super::Allocator`] has located.
     pub(super) fn release(&mut self, rooms: &Rooms, held: Held) {
-        self.look_after(rooms);
+        if self.design.is_none() {
+            self.look_after(rooms);
+        }
         if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
@@ -318,11 +320,10 @@ impl State {
             // SAFETY: the block is used and its owner gives it up.
             unsafe { held.payload.write_bytes(0x5A, held.len) };
         }
-        match &mut self.design {
-            // SAFETY: [Y1]: located just now.
-            Some(design) => unsafe { design.engine_mut().release(held) },
-            None => self.give(rooms, &[held.payload]),
+        if self.design.is_some() {
+            return self.release_to_engine(held);
         }
+        self.give(rooms, &[held.payload]);
     }
 
     /// Resizes a located block without copying; `None` if that cannot be.

@@ -128,6 +128,15 @@ impl State {
         unsafe { Block::of_payload(held.payload).tag() }.class()
     }
 
+    /// Takes back a block of the engine, and looks after it then: the block may be the last that
+    /// keeps memory from going back.
+    pub(super) fn release_to_engine(&mut self, held: Held) {
+        let Some(design) = &mut self.design else { return };
+        // SAFETY: [Y1]: the caller has located it.
+        unsafe { design.engine.release(held) };
+        design.look_after(&self.settings);
+    }
+
     /// Calls `see` with every piece of the engine's memory.
     pub(super) fn walk_engine(&self, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
         let Some(engine) = self.engine() else { return };
