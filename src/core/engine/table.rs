@@ -40,18 +40,21 @@ macro_rules! define {
         }
 
         impl<B: Backing> Engine for AnyEngine<B> {
+            #[inline(never)]
             fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
                 match self {
                     $(Self::$variant(engine) => engine.allocate(len, align),)*
                 }
             }
 
+            #[inline(never)]
             fn locate(&self, address: usize) -> Result<Held, Fault> {
                 match self {
                     $(Self::$variant(engine) => engine.locate(address),)*
                 }
             }
 
+            #[inline(never)]
             unsafe fn release(&mut self, held: Held) {
                 match self {
                     // SAFETY: [Y1]: the caller's promise, passed on.
@@ -59,6 +62,7 @@ macro_rules! define {
                 }
             }
 
+            #[inline(never)]
             unsafe fn resize(&mut self, held: Held, len: usize) -> bool {
                 match self {
                     // SAFETY: [Y1]: the caller's promise, passed on.
@@ -66,12 +70,14 @@ macro_rules! define {
                 }
             }
 
+            #[inline(never)]
             fn walk(&self, see: &mut dyn FnMut(Piece)) {
                 match self {
                     $(Self::$variant(engine) => engine.walk(see),)*
                 }
             }
 
+            #[inline(never)]
             fn figures(&self) -> Figures {
                 match self {
                     $(Self::$variant(engine) => engine.figures(),)*
@@ -90,6 +96,7 @@ macro_rules! define {
                 }
             }
 
+            #[inline(never)]
             fn trim(&mut self, keep: usize) -> bool {
                 match self {
                     $(Self::$variant(engine) => engine.trim(keep),)*
