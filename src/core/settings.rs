@@ -174,8 +174,8 @@ macro_rules! settings {
 }
 
 settings! {
-    "POLICY" "a policy's name" "fast"
-        "Where blocks are placed; `heapmm policies` lists the names."
+    "POLICY" "a name that `heapmm policies` lists" "fast"
+        "Where blocks are placed."
         |s, v| { s.policy = Policy::named(v)?; Some(()) };
     "STATS" "off, exit" "off"
         "Write a report when the process ends."

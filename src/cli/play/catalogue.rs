@@ -5,7 +5,6 @@ use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
-use heapmm_core::settings::Settings;
 
 use crate::fail::{Fail, Verdict};
 
@@ -41,14 +40,6 @@ impl Entry {
     pub fn is_replayed(&self) -> bool {
         self.policy != Policy::Fast
     }
-}
-
-/// Whether a process can run with this policy: whether HEAPMM_POLICY takes the name.
-pub fn is_live(name: &str) -> bool {
-    let mut taken = true;
-    let mut settings = Settings::DEFAULT;
-    settings.apply(b"POLICY", name.as_bytes(), &mut |_| taken = false);
-    taken
 }
 
 /// All policies, the default first.
