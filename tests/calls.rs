@@ -37,6 +37,7 @@ macro_rules! cases {
                 for policy in every_kind() {
                     let outcome = run(stringify!($program), stringify!($case), policy);
                     outcome.report();
+                    assert_eq!(outcome.complaint_about_policy(policy), None);
                 }
             }
         )+)*

@@ -228,6 +228,12 @@ impl Outcome {
         self.reports.iter().for_each(Report::check);
     }
 
+    /// The first process that ran under another policy than `setup` wants.
+    pub fn complaint_about_policy(&self, setup: Option<&str>) -> Option<String> {
+        let stranger = self.reports.iter().find(|report| report.policy != super::policy_of(setup))?;
+        Some(format!("another policy than {setup:?}: {}", stranger.line))
+    }
+
     /// What is wrong with the reports: one that does not add up, or none of
     /// the process that was started, though it exited by itself.
     pub fn complaint_about_reports(&self) -> Option<String> {

@@ -30,6 +30,11 @@ pub fn every_kind() -> impl Iterator<Item = Option<&'static str>> {
     THREE.into_iter().chain([DEFERRED]).chain(designs())
 }
 
+/// The policy of a setup, as reports name it.
+pub fn policy_of(setup: Option<&str>) -> &str {
+    setup.map_or("fast", |text| text.split(',').next().unwrap_or(text))
+}
+
 /// The variables of the environment that make a setup.
 pub fn variables(setup: Option<&str>) -> Vec<(&'static str, String)> {
     let Some(text) = setup else { return Vec::new() };
