@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use support::{LITERAL, Outcome, Run, compile, every_kind, root};
+use support::{LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
 
 /// A block that the default policy may serve from a slab.
 const SMALL: &str = "24";
@@ -292,13 +292,15 @@ fn the_matrix_is_clean_for_bad_frees_and_hardly_ever_exploitable() {
 }
 
 #[test]
-fn the_matrix_is_clean_for_bad_frees_under_the_literal_policy() {
-    let (rows, told) = matrix(LITERAL);
+fn the_matrix_is_clean_for_bad_frees_with_and_without_headers_and_caches() {
+    for policy in [LITERAL, UNCACHED, FAMILIES, BUDDY] {
+        let (rows, told) = matrix(policy);
 
-    let table = format!("{rows:#?}\n{told}");
-    for row in &rows {
-        let every = ["double_free", "invalid_free"].contains(&row.family.as_str());
-        assert!(!every || row.clean == row.cases, "{table}");
-        assert_eq!(row.hung, 0, "{table}");
+        let table = format!("{policy:?}: {rows:#?}\n{told}");
+        for row in &rows {
+            let every = ["double_free", "invalid_free"].contains(&row.family.as_str());
+            assert!(!every || row.clean == row.cases, "{table}");
+            assert_eq!(row.hung, 0, "{table}");
+        }
     }
 }
