@@ -77,6 +77,7 @@ cases! {
     calls_bytes:
         calloc_is_zero_where_dirty_blocks_were_freed,
         calloc_is_zero_in_any_history,
+        calloc_is_zero_where_a_break_inside_a_page_went_back,
         realloc_keeps_the_bytes_both_fit,
         realloc_takes_blocks_from_every_function,
         a_growing_block_keeps_its_bytes_beside_growing_neighbours,

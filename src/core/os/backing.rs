@@ -68,6 +68,23 @@ impl System {
         self.first != 0 && at.addr() >= self.first && at.addr() < call::current_break().addr()
     }
 
+    /// Lowers the break by `len` bytes to `from`. The kernel keeps the page that the break comes
+    /// to stand in, with what is written there: whoever gets it next wants zeros ([K1](self)).
+    fn lower(from: *mut u8, len: usize) -> bool {
+        let rest = len.min(round_up(from.addr(), PAGE) - from.addr());
+        let mut before = [0; PAGE];
+        // SAFETY: [K1]: these bytes are the heap's until the break is lowered.
+        unsafe { before.as_mut_ptr().copy_from_nonoverlapping(from, rest) };
+        // SAFETY: as above.
+        unsafe { from.write_bytes(0, rest) };
+        let lowered = call::set_break(from);
+        if !lowered {
+            // SAFETY: as above: the break stands where it stood.
+            unsafe { from.copy_from_nonoverlapping(before.as_ptr(), rest) };
+        }
+        lowered
+    }
+
     fn grow_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
         let now = call::current_break();
         if now.is_null() || self.only_maps {
@@ -104,7 +121,7 @@ impl Backing for System {
             return call::unmap(from, len);
         }
         // A stranger who moved the break since is left alone: the tail stays ours, unused.
-        call::current_break() == from.wrapping_add(len) && call::set_break(from)
+        call::current_break() == from.wrapping_add(len) && Self::lower(from, len)
     }
 
     fn release(&mut self, run: Run) -> bool {
