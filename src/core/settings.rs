@@ -305,6 +305,15 @@ mod tests {
     }
 
     #[test]
+    fn a_design_is_a_policy_and_an_unknown_one_points_to_the_list() {
+        let (settings, problems) = parse(&["POLICY=buddy-fibonacci", "CONF=policy:nix"]);
+
+        assert_eq!(settings.policy, Policy::BuddyFibonacci);
+        let told = Problem::BadValue("POLICY", b"nix", "a name that `heapmm policies` lists");
+        assert_eq!(problems, [told]);
+    }
+
+    #[test]
     fn a_mistyped_name_gets_a_suggestion_and_a_wild_one_none() {
         let (_, problems) = parse(&["POLICI=x", "ELEPHANT=x"]);
 

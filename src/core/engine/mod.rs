@@ -7,7 +7,7 @@
 //!            ├─ families    pages for each kind of structure, worst fit
 //!            └─ slab        caches of equal objects, and named pools
 //!
-//!   table   one row for each design          pages   what families and slabs are cut from
+//!   table   each design's engine             pages   what families and slabs are cut from
 //!                                            runs    what was taken from the backing
 //! ```
 //!
