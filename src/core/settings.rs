@@ -178,8 +178,8 @@ macro_rules! settings {
 }
 
 settings! {
-    "POLICY" "a policy's name" "fast"
-        "Where blocks are placed; `heapmm policies` lists the names."
+    "POLICY" "a name that `heapmm policies` lists" "fast"
+        "Where blocks are placed."
         |s, v| { s.policy = Policy::named(v)?; Some(()) };
     "STATS" "off, exit" "off"
         "Write a report when the process ends."
@@ -313,6 +313,15 @@ mod tests {
         assert_eq!(problems, []);
         assert_eq!(settings.policy, Policy::LifoFirst);
         assert_eq!((settings.shape.split, settings.shape.keep), (64, 2 << 20));
+    }
+
+    #[test]
+    fn a_design_is_a_policy_and_an_unknown_one_points_to_the_list() {
+        let (settings, problems) = parse(&["POLICY=buddy-fibonacci", "CONF=policy:nix"]);
+
+        assert_eq!(settings.policy, Policy::BuddyFibonacci);
+        let told = Problem::BadValue("POLICY", b"nix", "a name that `heapmm policies` lists");
+        assert_eq!(problems, [told]);
     }
 
     #[test]

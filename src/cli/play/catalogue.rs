@@ -1,11 +1,10 @@
 //! The engines that a trace can be played through, by name.
 
 use heapmm_core::engine::Engine;
-use heapmm_core::engine::table::{AnyEngine, DESIGNS, Design};
+use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
-use heapmm_core::settings::Settings;
 
 use crate::fail::{Fail, Verdict};
 
@@ -16,27 +15,19 @@ pub struct Entry {
     pub name: &'static str,
     /// What it does, in a line.
     pub help: &'static str,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// The heap of tagged blocks with one of its indexes.
-    Heap(Policy),
-    /// Another allocator of the literature.
-    Other(Design),
-    /// Slabs and magazines in front of a heap: a cache, not a place.
-    Front,
+    policy: Policy,
 }
 
 impl Entry {
     /// An engine over `arena` that has taken nothing yet; `None` if it cannot be replayed.
     pub fn build(&self, arena: Arena, shape: Shape) -> Option<Box<dyn Engine>> {
-        Some(match self.kind {
-            Kind::Heap(policy) => Box::new(Heap::new(arena, AnyIndex::new(policy), shape)),
-            Kind::Other(design) => Box::new(AnyEngine::new(design, arena, shape.growth)),
-            Kind::Front => return None,
-        })
+        if !self.is_replayed() {
+            return None;
+        }
+        match AnyIndex::new(self.policy) {
+            Some(index) => Some(Box::new(Heap::new(arena, index, shape))),
+            None => Some(Box::new(AnyEngine::new(self.policy, arena, shape.growth)?)),
+        }
     }
 
     /// Its place in the list of all policies.
@@ -44,28 +35,16 @@ impl Entry {
         known().iter().position(|entry| entry.name == self.name).unwrap_or(0)
     }
 
-    /// Whether a trace can be played through it.
+    /// Whether a trace can be played through it: slabs and magazines in front of a heap are a
+    /// cache, not a place.
     pub fn is_replayed(&self) -> bool {
-        !matches!(self.kind, Kind::Front)
+        self.policy != Policy::Fast
     }
-}
-
-/// Whether a process can run with this policy: whether HEAPMM_POLICY takes the name.
-pub fn is_live(name: &str) -> bool {
-    let mut taken = true;
-    let mut settings = Settings::DEFAULT;
-    settings.apply(b"POLICY", name.as_bytes(), &mut |_| taken = false);
-    taken
 }
 
 /// All policies, the default first.
 pub fn known() -> Vec<Entry> {
-    let kind = |policy, name| if name == "fast" { Kind::Front } else { Kind::Heap(policy) };
-    let policies =
-        POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, kind: kind(row.policy, row.name) });
-    let designs =
-        DESIGNS.iter().map(|row| Entry { name: row.name, help: row.help, kind: Kind::Other(row.design) });
-    policies.chain(designs).collect()
+    POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, policy: row.policy }).collect()
 }
 
 /// All policies that a trace can be played through.

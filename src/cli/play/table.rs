@@ -1,6 +1,5 @@
 //! Scores side by side: the table, what is best in it, and one sentence of advice.
 
-use super::catalogue::is_live;
 use super::score::{Good, METRICS, Metric, Score};
 use crate::show::number::percent;
 use crate::show::table::{Cell, Format, Table};
@@ -76,11 +75,7 @@ pub fn advice(scores: &[Score]) -> String {
     };
     let name = &pick.policy;
     let used = percent(pick.utilisation);
-    let how = if is_live(name) {
-        format!("HEAPMM_POLICY={name} sets it")
-    } else {
-        "only replays can use it".to_owned()
-    };
+    let how = format!("HEAPMM_POLICY={name} sets it");
     if *name == tightest.policy {
         return match whole().count() - 1 {
             0 => format!("{name} uses {used} of its memory for this trace."),

@@ -48,6 +48,8 @@ pub struct Allocator {
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     is_depot_used: AtomicBool,
+    /// Whether blocks are an engine's, which only the holder of the lock can ask.
+    is_design: AtomicBool,
     rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
@@ -101,6 +103,7 @@ impl Allocator {
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
             is_depot_used: AtomicBool::new(false),
+            is_design: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +116,7 @@ impl Allocator {
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
+            self.is_design.store(state.engine().is_some(), Ordering::Relaxed);
         }
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);

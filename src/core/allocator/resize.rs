@@ -69,11 +69,12 @@ impl Allocator {
     #[inline(never)]
     fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
         let Some(mut state) = self.enter() else {
-            let moved = self.reentry.resize(payload, self.usable_unlocked(payload), len);
+            let has = self.usable_unlocked(payload);
+            let moved = has.and_then(|has| self.reentry.resize(payload, has, len));
             return moved.unwrap_or_else(call::out_of_memory);
         };
-        let has = match self.locate(&state, payload) {
-            Ok(held) => held.len,
+        let held = match self.locate(&state, payload) {
+            Ok(held) => held,
             Err(fault) => {
                 let errors = state.settings().errors;
                 drop(state);
@@ -81,11 +82,11 @@ impl Allocator {
                 return call::out_of_memory();
             }
         };
-        if let Some(payload) = state.resize(&self.rooms, payload, len) {
+        if let Some(payload) = state.resize(&self.rooms, held, len) {
             return payload;
         }
         drop(state);
-        self.move_to(payload, has, len)
+        self.move_to(payload, held.len, len)
     }
 
     /// A new block with the contents of the old one, which has `has` bytes.

@@ -86,6 +86,11 @@ impl<B> Pages<B> {
         &self.figures
     }
 
+    /// Runs of memory from the backing.
+    pub fn segments(&self) -> usize {
+        self.runs.sites().len()
+    }
+
     /// Bytes of the largest free span.
     pub fn largest_free(&self) -> usize {
         let Some(bin) = self.filled.checked_ilog2() else { return 0 };

@@ -37,7 +37,7 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
                 (true, false) => Kind::Used,
                 (true, true) => Kind::Own,
             };
-            see(Piece { start: block.addr(), size: tag.size(), kind });
+            see(Piece { start: block.addr(), size: tag.size(), lead: WORD, kind });
         });
     }
 
@@ -47,7 +47,7 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
         Figures {
             footprint: counts.footprint,
             peak_footprint: counts.peak_footprint,
-            live: counts.used_bytes - counts.own_bytes - used_blocks * WORD,
+            live: Engine::live(self),
             tags: used_blocks * WORD,
             free: counts.free_bytes,
             tail: self.tail_bytes(),
@@ -55,12 +55,24 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
             used_blocks,
             free_blocks: counts.free_blocks,
             largest_free: self.largest_free(),
+            segments: counts.segments,
+            grows: counts.grows,
+            shrinks: counts.shrinks,
             allocs: counts.allocs,
             frees: counts.frees,
             splits: counts.splits,
             coalesces: counts.coalesces,
             probes: counts.probes,
         }
+    }
+
+    fn footprint(&self) -> usize {
+        self.counts().footprint
+    }
+
+    fn live(&self) -> usize {
+        let counts = self.counts();
+        counts.used_bytes - counts.own_bytes - (counts.used_blocks - counts.own_blocks) * WORD
     }
 
     fn trim(&mut self, keep: usize) -> bool {

@@ -21,7 +21,7 @@ fn the_fifty_percent_rule_holds_for_every_fit() {
 /// Free / used blocks, averaged over a steady state, and the share of allocations that split.
 fn steady_state(policy: Policy) -> (f64, f64) {
     let shape = Shape { ..EXACT };
-    let mut heap = Heap::new(arena(32 << 20), AnyIndex::new(policy), shape);
+    let mut heap = Heap::new(arena(32 << 20), AnyIndex::new(policy).unwrap(), shape);
     let mut dice = Dice::new(3);
     let mut held: std::vec::Vec<_> = (0..2000).map(|_| place(&mut heap, &mut dice)).collect();
     let (mut sum, mut samples) = (0.0, 0.0);

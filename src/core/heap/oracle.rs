@@ -35,7 +35,7 @@ struct Player {
 
 impl Player {
     fn new(policy: Policy) -> Self {
-        let heap = Heap::new(arena(64 << 20), AnyIndex::new(policy), EXACT);
+        let heap = Heap::new(arena(64 << 20), AnyIndex::new(policy).unwrap(), EXACT);
         Self { heap, held: Vec::new(), payload: 0, peak: 0 }
     }
 

@@ -33,7 +33,7 @@ impl<B: Backing> Pages<B> {
             return false;
         }
         self.runs.strike(site);
-        self.figures.footprint -= run.len;
+        self.figures.gave(run.len);
         self.figures.metadata -= run.len - sheet.page_bytes();
         true
     }
@@ -48,6 +48,7 @@ impl<B: Backing> Pages<B> {
                     // SAFETY: [PG2]
                     unsafe { change(card, |card| card.fresh = true) };
                     spare -= bytes;
+                    self.figures.shrinks += 1;
                     any = true;
                 }
             }
