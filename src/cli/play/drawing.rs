@@ -3,6 +3,7 @@
 //! ```text
 //!   │████████░░░░████████████████░░│     one sign for a piece of address space
 //!   0:528 (128) 2:144 1:1040 (96)       id:size of used blocks, (size) of free ones
+//!   96@1728 128@528                     free ones again, in the order in which a search meets them
 //! ```
 
 use std::collections::BTreeMap;
@@ -26,8 +27,8 @@ pub fn lines(player: &Player, touched: Option<u32>, width: usize, ink: Ink) -> V
         inside.map(|(_, id)| *id).filter(|_| matches!(piece.kind, Kind::Used | Kind::Mapped))
     };
     let figures = player.engine().figures();
-    let free = pieces.iter().filter(|piece| piece.kind == Kind::Free);
-    let places = free.map(|piece| format!("{}@{}", piece.size, piece.start - player.start()));
+    let mut places = Vec::new();
+    player.engine().each_free(&mut |start, size| places.push(format!("{size}@{}", start - player.start())));
     vec![
         bar(
             &pieces,
@@ -37,7 +38,7 @@ pub fn lines(player: &Player, touched: Option<u32>, width: usize, ink: Ink) -> V
             ink,
         ),
         format!("blocks  {}", joined(pieces.iter().map(|piece| name(piece, owner(piece))))),
-        format!("free    {}", joined(places)),
+        format!("free    {}", joined(places.into_iter())),
         format!(
             "sum     {} bytes from the system, {} live in {}, {} free in {}",
             count(figures.footprint as u64),

@@ -166,3 +166,20 @@ fn a_step_draws_the_blocks_and_the_free_list() {
     assert_eq!(last[4], "  sum     192 bytes from the system, 24 live in 1 block, 112 free in 1 block");
     assert_eq!(last.len(), 5);
 }
+
+#[test]
+fn a_step_draws_free_blocks_in_the_order_of_their_list() {
+    let folder = Folder::new();
+    let small = ["a 0 24", "a 1 24", "a 2 100", "a 3 24", "a 4 40", "a 5 24", "f 0", "f 4", "f 2"];
+    let file = folder.write("a.rep", format!("100\n6\n9\n1\n{}\n", small.join("\n")));
+    let free = |policy: &str| {
+        let text = heapmm(["step", &file, "--policy", policy, "--from", "9"]).success();
+        text.lines().find_map(|line| line.trim().strip_prefix("free    ").map(str::to_owned)).unwrap()
+    };
+
+    assert_eq!(free("lifo-first"), "112@104 48@248 32@40", "the newest first");
+    assert_eq!(free("address-first"), "32@40 112@104 48@248");
+    assert_eq!(free("implicit-first"), "32@40 112@104 48@248");
+    assert_eq!(free("segregated-best"), "32@40 48@248 112@104", "by size");
+    assert_eq!(free("segregated-first"), "32@40 48@248 112@104", "by bin");
+}

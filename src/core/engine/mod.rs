@@ -133,6 +133,16 @@ pub trait Engine {
     /// Calls `see` with every piece, in address order within each run of memory.
     fn walk(&self, see: &mut dyn FnMut(Piece));
 
+    /// Calls `see` with start and size of every free block, in the order in which the engine keeps
+    /// them: that of the addresses, unless it has a list of its own.
+    fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
+        self.walk(&mut |piece| {
+            if piece.kind == Kind::Free {
+                see(piece.start, piece.size);
+            }
+        });
+    }
+
     /// What it has done and holds.
     fn figures(&self) -> Figures;
 

@@ -173,7 +173,9 @@ impl<B> Pages<B> {
             if first > start {
                 see(start, first - start);
             }
-            see(end, site.end() - end);
+            if site.end() > end {
+                see(end, site.end() - end);
+            }
         }
     }
 
