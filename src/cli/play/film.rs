@@ -63,9 +63,8 @@ pub struct Film {
 
 /// Ends that part the sizes up to `largest` evenly by their logarithms, from 32 bytes on.
 fn ends(largest: u64) -> [usize; BOUNDED] {
-    let doublings = largest.max(32).ilog2() as usize - 4;
-    let step = doublings.div_ceil(BOUNDED + 1).min(8);
-    std::array::from_fn(|at| 32 << (step * at))
+    let doublings = (largest.max(32).ilog2() as usize - 4).max(BOUNDED + 1);
+    std::array::from_fn(|at| 32 << (doublings * at / (BOUNDED + 1)))
 }
 
 impl Film {
@@ -151,6 +150,7 @@ mod tests {
     #[test]
     fn classes_span_what_a_trace_asks_for() {
         assert_eq!(ends(4096), [32, 64, 128, 256, 512, 1024, 2048]);
+        assert_eq!(ends(1 << 15), [32, 64, 128, 512, 1024, 2048, 8192]);
         assert_eq!(ends(1 << 20), [32, 128, 512, 2048, 8192, 32_768, 131_072]);
         assert_eq!(ends(0)[0], 32);
         assert!(ends(u64::MAX).is_sorted());

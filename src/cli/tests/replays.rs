@@ -183,3 +183,22 @@ fn a_step_draws_free_blocks_in_the_order_of_their_list() {
     assert_eq!(free("segregated-best"), "32@40 48@248 112@104", "by size");
     assert_eq!(free("segregated-first"), "32@40 48@248 112@104", "by bin");
 }
+
+#[test]
+fn every_policy_says_how_many_pages_it_touches_and_pins() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "binary", "-o", &file]).success();
+
+    let csv = heapmm(["compare", &file, "--format", "csv"]).success();
+
+    let rows = columns(&csv, ["policy", "page_faults", "pinned_pages", "peak"]);
+    for [policy, faults, pinned, peak] in rows {
+        let [faults, pinned, peak] = [faults, pinned, peak].map(|word| word.parse::<u64>().unwrap());
+        assert!(
+            faults > 1_100_000 / 4096 && faults * 4096 < peak + 8192,
+            "{policy}: {faults} of {peak} bytes"
+        );
+        assert!(pinned < 10, "{policy}: nearly all is used at the peak");
+    }
+}
