@@ -202,3 +202,19 @@ fn every_policy_says_how_many_pages_it_touches_and_pins() {
         assert!(pinned < 10, "{policy}: nearly all is used at the peak");
     }
 }
+
+#[test]
+fn a_comparison_shows_the_figures_that_are_asked_for() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "binary", "-o", &file]).success();
+    let compare =
+        |columns| heapmm(["compare", &file, "--policies", "implicit-first,slab", "--columns", columns]);
+
+    let text = compare("utilisation,splits").success();
+
+    let heads: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(heads, ["policy", "utilisation", "splits"]);
+    assert_eq!(text.lines().count(), 3, "no advice: {text}");
+    compare("usage").failure(2, "no figure 'usage'; there are utilisation, peak");
+}

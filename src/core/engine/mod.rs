@@ -133,6 +133,12 @@ pub trait Engine {
     /// Calls `see` with every piece, in address order within each run of memory.
     fn walk(&self, see: &mut dyn FnMut(Piece));
 
+    /// What it has done and holds.
+    fn figures(&self) -> Figures;
+
+    /// Gives back what can be given back but `keep` bytes; whether any was.
+    fn trim(&mut self, keep: usize) -> bool;
+
     /// Calls `see` with start and size of every free block, in the order in which the engine keeps
     /// them: that of the addresses, unless it has a list of its own.
     fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
@@ -142,10 +148,4 @@ pub trait Engine {
             }
         });
     }
-
-    /// What it has done and holds.
-    fn figures(&self) -> Figures;
-
-    /// Gives back what can be given back but `keep` bytes; whether any was.
-    fn trim(&mut self, keep: usize) -> bool;
 }
