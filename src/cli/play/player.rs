@@ -16,7 +16,7 @@ use heapmm_core::heap::{Coalesce, Growth, Shape};
 use super::catalogue::Entry;
 use super::clock;
 use super::field::Field;
-use super::film::{Film, Sample};
+use super::film::{COLOURS, Film, Sample};
 use super::touch::{self, Touched};
 use crate::fail::{Fail, Verdict};
 use crate::show::progress::Progress;
@@ -140,7 +140,7 @@ pub fn play(
     let player = Player::new(survey, entry, rules)?;
     let mut show = Show {
         stops: Stops::new(survey, samples),
-        film: samples.map(|_| Film::new(player.field.start(), survey.largest)),
+        film: samples.map(|_| Film::new(player.field.start(), survey.spread.ends(COLOURS))),
         player,
         peak_at: survey.peak_at,
         at_peak: None,

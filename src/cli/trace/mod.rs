@@ -16,6 +16,7 @@ pub mod mtrace;
 pub mod recipe;
 pub mod rep;
 pub mod slots;
+pub mod spread;
 pub mod survey;
 
 use std::fs::File;
