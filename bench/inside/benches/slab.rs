@@ -4,7 +4,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::os::tables::Tables;
-use heapmm_core::policy::{AnyIndex, Policy};
+use heapmm_core::policy::bins::Bins;
+use heapmm_core::policy::tree::Tree;
 use heapmm_core::slab::class;
 use heapmm_core::slab::rooms::{GRANULE, Rooms};
 use heapmm_core::slab::spans::Spans;
@@ -16,7 +17,7 @@ const BATCH: usize = 64;
 const CAP: usize = 64 * GRANULE;
 
 struct Slabs {
-    heap: Heap<Arena, AnyIndex>,
+    heap: Heap<Arena, Bins<Tree>>,
     tables: Tables,
     rooms: Rooms,
     spans: Spans,
@@ -29,7 +30,7 @@ impl Slabs {
         let arena = unsafe { Arena::new(base, CAP) };
         let rooms = Rooms::EMPTY;
         rooms.found(base.addr());
-        let heap = Heap::new(arena, AnyIndex::new(Policy::SegregatedBest), Shape::DEFAULT);
+        let heap = Heap::new(arena, Bins::EMPTY, Shape::DEFAULT);
         Self { heap, tables: Tables::EMPTY, rooms, spans: Spans::EMPTY }
     }
 
