@@ -5,8 +5,12 @@ use std::vec::Vec;
 use super::draw::{EXACT, TestHeap, arena};
 use super::{Heap, Request, Shape};
 use crate::block::{Block, WORD};
-use crate::os::fake::Dice;
-use crate::policy::{AnyIndex, Policy};
+use crate::os::fake::{Arena, Dice};
+use crate::policy::bins::Bins;
+use crate::policy::explicit::{Address, Explicit};
+use crate::policy::fit::FirstFit;
+use crate::policy::tree::Tree;
+use crate::policy::{AnyIndex, FreeIndex, Policy};
 
 /// Knuth's fifty-percent rule: in a steady state with random frees, free / used blocks = p / 2,
 /// p being the share of allocations that leave a remainder (The Art of Computer Programming,
@@ -77,18 +81,18 @@ fn place(heap: &mut TestHeap, dice: &mut Dice) -> Block {
 /// Smallest block in bytes.
 const UNIT: usize = 32;
 
-fn driven(policy: Policy) -> TestHeap {
-    Heap::new(arena(64 << 20), AnyIndex::new(policy), EXACT)
+fn driven<I: FreeIndex>(index: I) -> Heap<Arena, I> {
+    Heap::new(arena(64 << 20), index, EXACT)
 }
 
 /// A block of `size` bytes, header included.
-fn block_of(heap: &mut TestHeap, size: usize) -> Block {
+fn block_of<I: FreeIndex>(heap: &mut Heap<Arena, I>, size: usize) -> Block {
     heap.allocate(Request::of(size - WORD)).unwrap().block
 }
 
 /// Robson's program against any heap (1971): fill `most` bytes with the smallest blocks; then, for
 /// each doubling of the size, leave one block in each stretch of that size and fill up again.
-fn pin_and_double(heap: &mut TestHeap, most: usize, doublings: usize) {
+fn pin_and_double<I: FreeIndex>(heap: &mut Heap<Arena, I>, most: usize, doublings: usize) {
     let mut held: Vec<(Block, usize)> = Vec::new();
     let mut live = 0;
     for size in (0..=doublings).map(|doubling| UNIT << doubling) {
@@ -117,7 +121,7 @@ fn pin_and_double(heap: &mut TestHeap, most: usize, doublings: usize) {
 fn first_fit_stays_under_its_bound_when_driven() {
     const MOST: usize = 256 << 10;
     for doublings in [2, 4, 6, 8, 10] {
-        let mut heap = driven(Policy::AddressFirst);
+        let mut heap = driven(Explicit::<Address, FirstFit>::EMPTY);
 
         pin_and_double(&mut heap, MOST, doublings);
 
@@ -129,7 +133,7 @@ fn first_fit_stays_under_its_bound_when_driven() {
 
 /// A program against best fit: a hole one unit too large takes a block, and the rest of one unit
 /// takes the next small block, which pins it. Each hole is too small for the next round.
-fn pin_the_rests(heap: &mut TestHeap, most: usize) {
+fn pin_the_rests<I: FreeIndex>(heap: &mut Heap<Arena, I>, most: usize) {
     for units in 1..most {
         let hole = block_of(heap, (units + 1) * UNIT);
         heap.free(hole);
@@ -145,12 +149,13 @@ fn best_fit_can_be_driven_to_n_times_what_is_live_and_first_fit_cannot() {
     const UNITS: usize = 256;
     // A small block stays of each round; one large block at a time is live.
     let most_live = 2 * UNITS * UNIT;
-    let [mut best, mut first] = [Policy::SegregatedBest, Policy::AddressFirst].map(driven);
+    let mut best = driven(Bins::<Tree>::EMPTY);
+    let mut first = driven(Explicit::<Address, FirstFit>::EMPTY);
 
     pin_the_rests(&mut best, UNITS);
     pin_the_rests(&mut first, UNITS);
 
-    let [best, first] = [&best, &first].map(|heap| heap.counts().peak_footprint);
+    let (best, first) = (best.counts().peak_footprint, first.counts().peak_footprint);
     assert!(best >= UNITS * most_live / 5, "{best} of {}", UNITS * most_live);
     assert!(first <= most_live * UNITS.ilog2() as usize, "{first}");
 }
