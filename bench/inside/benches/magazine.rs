@@ -9,17 +9,16 @@ use heapmm_inside::{memory, quick};
 /// Bytes of the objects.
 const LEN: usize = 64;
 
-/// A thread whose bin for objects of [`LEN`] bytes has two magazines, the one to take from full.
-fn thread<'a>() -> (&'a Thread, Vec<*mut u8>) {
+/// A thread whose bin for objects of [`LEN`] bytes has a full magazine loaded and an empty one spare.
+fn thread<'a>() -> &'a Thread {
     let at = memory(size_of::<Thread>(), align_of::<Thread>());
     // SAFETY: zeroed, aligned, and nobody else's.
     let thread = unsafe { Thread::build(at) };
-    let objects: Vec<*mut u8> = (0..most_slots(LEN)).map(|_| memory(LEN, 16)).collect();
-    thread.bin_for(LEN).load_push(magazine());
-    objects.iter().for_each(|object| assert!(thread.bin_for(LEN).push(*object)));
-    thread.bin_for(LEN).flip();
-    thread.bin_for(LEN).load_push(magazine());
-    (thread, objects)
+    let bin = thread.bin_for(LEN);
+    bin.load(magazine());
+    (0..most_slots(LEN)).for_each(|_| assert!(bin.push(memory(LEN, 16))));
+    assert!(bin.keep_spare(magazine()));
+    thread
 }
 
 fn magazine() -> *mut Magazine {
@@ -28,37 +27,25 @@ fn magazine() -> *mut Magazine {
     unsafe { Magazine::build(memory(Magazine::bytes(slots), 16), slots) }
 }
 
-/// One object goes from the one side of the bin to the other; the sides change when one is empty.
-fn pass(bin: &Bin) {
-    match bin.pop() {
-        Some(object) => assert!(bin.push(object)),
-        None => bin.flip(),
-    }
-}
-
-/// A full magazine goes to the depot and an empty one comes, and the other way round.
+/// The full magazine goes to the depot, then the empty one, and both come back.
 fn exchange(bin: &Bin, depot: &Depot, class: usize) {
-    assert!(depot.give_full(class, bin.take_pop()).is_none());
-    depot.give_empty(class, bin.take_push());
-    bin.load_push(depot.take_empty(class).expect("one was given"));
-    bin.load_pop(depot.take_full(class).expect("one was given"));
+    assert!(depot.give_full(class, bin.unload()).is_none());
+    depot.give_empty(class, bin.take_spare());
+    bin.load(depot.take_full(class).expect("one was given"));
+    assert!(bin.keep_spare(depot.take_empty(class).expect("one was given")));
 }
 
 fn bins(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("magazine");
-    let (thread, objects) = thread();
-    let bin = thread.bin_for(LEN);
-    group.bench_function("push_and_pop", |bencher| {
-        bencher.iter(|| {
-            assert!(bin.push(objects[0]));
-            bin.pop_last()
-        });
-    });
+    let bin = thread().bin_for(LEN);
     group.bench_function("exchange_through_the_depot", |bencher| {
         let depot = Depot::EMPTY;
         bencher.iter(|| exchange(bin, &depot, class::class_of(LEN)));
     });
-    group.bench_function("pop_and_push", |bencher| bencher.iter(|| pass(bin)));
+    group.bench_function("pop_and_push", |bencher| {
+        bencher.iter(|| bin.pop().map(|object| bin.push(object)));
+    });
+    group.bench_function("swap", |bencher| bencher.iter(|| bin.swap()));
     group.finish();
 }
 
