@@ -235,7 +235,7 @@ impl Player {
         let engine = entry.build(unsafe { field.arena() }, rules.shape());
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
-        let touched = Touched::new(field.start());
+        let touched = Touched::default();
         Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0, touched })
     }
 
@@ -311,9 +311,7 @@ impl Player {
                 self.live = self.live - slot.len + event.len;
                 self.slots[event.id as usize].len = event.len;
                 let grown = event.len.saturating_sub(slot.len) as usize;
-                if grown != 0 {
-                    self.touched.note(slot.payload.addr() + slot.len as usize, grown);
-                }
+                self.touched.note(slot.payload.addr() + slot.len as usize, grown);
                 return Ok(());
             }
         }

@@ -7,10 +7,9 @@
 //!                            ▲ 2 of 40 bytes          a tenth
 //! ```
 //!
-//! A replay's program writes all that it asks for; the engine's own tables are left out. Replays give
-//! nothing back to the system, so no page costs two faults.
+//! A replay's program writes all that it asks for; headers and the engine's own tables are left out.
+//! Replays give nothing back to the system, so no page costs two faults.
 
-use heapmm_core::block::WORD;
 use heapmm_core::engine::{Engine, Kind};
 use heapmm_core::os::PAGE;
 use std::collections::HashMap;
@@ -18,48 +17,40 @@ use std::collections::HashMap;
 /// A page with fewer used bytes, but some, is pinned.
 const HARDLY: usize = PAGE / 10;
 
+/// Pages in a word.
+const WORD_PAGES: usize = 64;
+
 /// The pages that were touched so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Touched {
-    start: usize,
-    /// A bit for each page.
-    bits: Vec<u64>,
+    /// A bit for each page, in words by their number: mappings lie far from the heap.
+    bits: HashMap<usize, u64>,
     /// Pages touched.
     pub count: u64,
-    /// Blocks handed out since the last look: address and bytes.
+    /// Bytes that the program wrote since the last look: address and length.
     log: Vec<(usize, usize)>,
 }
 
 impl Touched {
-    /// None yet of a heap whose memory begins at `start`.
-    pub const fn new(start: usize) -> Self {
-        Self { start, bits: Vec::new(), count: 0, log: Vec::new() }
-    }
-
-    /// Notes that the program writes `len` bytes at `payload`, and the engine the word before them.
-    pub fn note(&mut self, payload: usize, len: usize) {
-        self.log.push((payload, len));
+    /// Notes that the program writes `len` bytes at `address`.
+    pub fn note(&mut self, address: usize, len: usize) {
+        if len != 0 {
+            self.log.push((address, len));
+        }
     }
 
     /// Counts what was noted.
     pub fn settle(&mut self) {
-        let mut log = std::mem::take(&mut self.log);
-        for (payload, len) in log.drain(..) {
-            let from = payload.saturating_sub(WORD + self.start) / PAGE;
-            let to = (payload + len.max(1) - 1).saturating_sub(self.start) / PAGE;
-            (from..=to).for_each(|page| self.touch(page));
-        }
-        self.log = log;
-    }
-
-    fn touch(&mut self, page: usize) {
-        let (word, bit) = (page / 64, 1 << (page % 64));
-        if word >= self.bits.len() {
-            self.bits.resize(word + 1, 0);
-        }
-        if self.bits[word] & bit == 0 {
-            self.bits[word] |= bit;
-            self.count += 1;
+        for (address, len) in self.log.drain(..) {
+            let (from, to) = (address / PAGE, (address + len - 1) / PAGE);
+            for word in from / WORD_PAGES..=to / WORD_PAGES {
+                let first = from.max(word * WORD_PAGES) % WORD_PAGES;
+                let last = to.min(word * WORD_PAGES + WORD_PAGES - 1) % WORD_PAGES;
+                let mask = u64::MAX << first & u64::MAX >> (WORD_PAGES - 1 - last);
+                let bits = self.bits.entry(word).or_default();
+                self.count += u64::from((mask & !*bits).count_ones());
+                *bits |= mask;
+            }
         }
     }
 }
@@ -92,14 +83,25 @@ mod tests {
 
     #[test]
     fn a_page_counts_once_however_often_it_is_touched() {
-        let mut touched = Touched::new(1 << 20);
+        let mut touched = Touched::default();
 
-        for (offset, len) in [(16, 24), (48, 4000), (4096 - 8, 16), (16, 24), (8 * 4096, 0)] {
-            touched.note((1 << 20) + offset, len);
+        for (address, len) in [(16, 24), (48, 4000), (4096 - 8, 16), (16, 24), (8 * 4096, 0)] {
+            touched.note((1 << 20) + address, len);
         }
         touched.settle();
 
-        assert_eq!(touched.count, 4, "the first two, the eighth with the header of the last block");
+        assert_eq!(touched.count, 2);
+    }
+
+    #[test]
+    fn a_large_block_far_away_counts_all_its_pages() {
+        let mut touched = Touched::default();
+
+        touched.note((1 << 46) + 100, 1 << 30);
+        touched.note((1 << 46) + (1 << 30), 100);
+        touched.settle();
+
+        assert_eq!(touched.count, (1 << 18) + 1);
     }
 
     #[test]
