@@ -218,3 +218,14 @@ fn a_comparison_shows_the_figures_that_are_asked_for() {
     assert_eq!(text.lines().count(), 3, "no advice: {text}");
     compare("usage").failure(2, "no figure 'usage'; there are utilisation, peak");
 }
+
+/// What an independent simulator says of slabs over best fit; slabs alone do no worse.
+#[test]
+fn slabs_use_more_of_the_binary_traces_than_any_fit() {
+    let folder = Folder::new();
+
+    for (trace, least) in [("binary", 88.2), ("binary2", 95.7)] {
+        let [slab, fit] = utilisations(&folder, trace, "slab,segregated-best", "copy")[..] else { panic!() };
+        assert!(slab >= least && fit < 55.0, "{trace}: {slab} {fit}");
+    }
+}

@@ -2,13 +2,15 @@
 
 use std::vec::Vec;
 
-use super::draw::{EXACT, TestHeap, arena};
+use super::draw::{EXACT, arena};
 use super::{Heap, Request, Shape};
 use crate::block::{Block, WORD};
 use crate::os::fake::{Arena, Dice};
 use crate::policy::bins::Bins;
-use crate::policy::explicit::{Address, Explicit};
-use crate::policy::fit::FirstFit;
+use crate::policy::explicit::{Address, Explicit, Lifo};
+use crate::policy::fit::{FirstFit, NextFit, WorstFit};
+use crate::policy::implicit::Implicit;
+use crate::policy::list::List;
 use crate::policy::tree::Tree;
 use crate::policy::{AnyIndex, FreeIndex, Policy};
 
@@ -74,8 +76,46 @@ fn steady_state(policy: Policy) -> Steady {
     Steady { ratio: ratio / samples, p, free: free / samples }
 }
 
-fn place(heap: &mut TestHeap, dice: &mut Dice) -> Block {
+fn place<I: FreeIndex>(heap: &mut Heap<Arena, I>, dice: &mut Dice) -> Block {
     heap.allocate(Request::of(16 + dice.below(4000))).unwrap().block
+}
+
+/// Probes, allocations, and the most probes of one allocation over the free blocks that there were,
+/// in a steady state of 500 blocks.
+fn searched<I: FreeIndex>(index: I) -> (u64, u64, f64) {
+    let (mut heap, mut dice) = (driven(index), Dice::new(5));
+    let mut held: Vec<Block> = (0..500).map(|_| place(&mut heap, &mut dice)).collect();
+    let mut most = 0.0f64;
+    for _ in 0..5000 {
+        let at = dice.below(held.len());
+        heap.free(held.swap_remove(at));
+        let before = *heap.counts();
+        held.push(place(&mut heap, &mut dice));
+        let probes = heap.counts().probes - before.probes;
+        most = most.max(probes as f64 / before.free_blocks as f64);
+    }
+    (heap.counts().probes, heap.counts().allocs, most)
+}
+
+#[test]
+fn a_search_of_an_explicit_list_looks_at_free_blocks_only_and_at_each_once() {
+    let most = [
+        searched(Explicit::<Lifo, FirstFit>::EMPTY).2,
+        searched(Explicit::<Lifo, WorstFit>::EMPTY).2,
+        searched(Explicit::<Address, FirstFit>::EMPTY).2,
+        searched(Explicit::<Address, NextFit>::EMPTY).2,
+        searched(Explicit::<Address, WorstFit>::EMPTY).2,
+    ];
+
+    assert!(most.iter().all(|share| *share <= 1.0), "{most:?}");
+    assert!(searched(Implicit::<FirstFit>::EMPTY).2 > 1.0, "an implicit list has used blocks too");
+}
+
+#[test]
+fn a_search_of_segregated_lists_looks_at_about_one_block() {
+    let (probes, allocs, _) = searched(Bins::<List>::EMPTY);
+
+    assert!(probes < allocs * 3 / 2, "{probes} probes for {allocs} blocks");
 }
 
 /// Smallest block in bytes.
