@@ -28,6 +28,8 @@ mod laws;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod paper;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
