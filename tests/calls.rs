@@ -14,7 +14,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use support::{Outcome, Run, compile, every_kind};
+use support::{DEFERRED, Outcome, Run, compile, every_kind};
 
 /// Compiles a program of cases.
 fn program(name: &str) -> PathBuf {
@@ -142,6 +142,18 @@ fn malloc_stats_says_something_on_stderr_and_nothing_on_stdout() {
         assert_eq!(outcome.text(), "");
         assert!(outcome.errors().chars().any(|letter| letter.is_ascii_digit()));
     }
+}
+
+#[test]
+fn deferred_merging_merges_less_often_than_immediate_merging() {
+    let merges = |setup| {
+        let outcome = run("calls_bytes", "calloc_is_zero_in_any_history", setup);
+        outcome.report().figure("coalesces")
+    };
+
+    let (immediate, deferred) = (merges(Some("lifo-first")), merges(DEFERRED));
+
+    assert!(deferred > 0 && deferred < immediate, "{deferred} merges, not {immediate}");
 }
 
 /// The name of the one root element of an XML text, or what is wrong with it.

@@ -38,16 +38,17 @@ impl<B: Backing> Pages<B> {
         true
     }
 
+    /// A span is dropped whole, if half of it may go: runs grow, and one span may be all there is.
     fn purge(&mut self, mut spare: usize) -> bool {
         let mut any = false;
         for bin in (0..BINS).rev() {
             for card in self.bins[bin].iter() {
                 let span = self.span_of(card);
                 let bytes = span.pages * PAGE;
-                if !span.fresh && bytes <= spare && self.backing.purge(span.start, bytes) {
+                if !span.fresh && bytes / 2 <= spare && self.backing.purge(span.start, bytes) {
                     // SAFETY: [PG2]
                     unsafe { change(card, |card| card.fresh = true) };
-                    spare -= bytes;
+                    spare = spare.saturating_sub(bytes);
                     self.figures.shrinks += 1;
                     any = true;
                 }
