@@ -30,7 +30,7 @@ impl Misuse {
     fn say<T>(self, end: impl FnOnce(core::fmt::Arguments<'_>) -> T) -> T {
         let Self { call, payload: p, fault } = self;
         match fault {
-            Fault::Freed if call == "free" => end(format_args!("double free of {p:p}")),
+            Fault::Freed if call.ends_with("free") => end(format_args!("double free of {p:p}")),
             Fault::Freed => end(format_args!("invalid {call} of {p:p}: the block is free")),
             Fault::Foreign => end(format_args!("invalid {call} of {p:p}: not a pointer from heapmm")),
             Fault::Interior(start) => {

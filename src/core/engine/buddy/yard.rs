@@ -40,6 +40,13 @@ impl<B, const UNIT: usize> Yard<B, UNIT> {
 }
 
 impl<B: Backing, const UNIT: usize> Yard<B, UNIT> {
+    /// Calls `see` with every order: the bytes of its blocks, and how many of them are free.
+    pub fn each_order(&self, mut see: impl FnMut(usize, usize)) {
+        for class in 0..self.law.count() {
+            see(self.law.size(class) * UNIT, self.lists.of(class, &self.runs).count());
+        }
+    }
+
     /// Files the block at unit `at`, whose mark is complete but for the TAG.
     fn file(&mut self, plot: Plot<UNIT>, at: usize) {
         let mark = plot.mark(at).with_tag(Tag::Free);
