@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   5  allocator   which room serves this request         observe: the wing that looks
-//!      settings    what the environment wants
+//!      settings    what the environment wants         named: heaps, pools, families of the program
 //!   4  cache       this thread's objects: magazines, depot
 //!   3  slab        equal objects in spans; address -> room
 //!      engine      what live use, replay and other allocators share
@@ -32,6 +32,7 @@ pub mod block;
 pub mod cache;
 pub mod engine;
 pub mod heap;
+pub mod named;
 pub mod observe;
 pub mod os;
 pub mod policy;
