@@ -19,7 +19,7 @@ use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{environment, file, thread};
 use heapmm_core::settings::{Format, Problem, Settings};
 
-use crate::ALLOCATOR;
+use crate::{ALLOCATOR, NAMED};
 
 /// EX_CONFIG of sysexits(3): the status of a process that was told to be strict.
 const BAD_CONFIGURATION: c_int = 78;
@@ -110,6 +110,8 @@ fn name_problems(strict: bool) {
 }
 
 extern "C" fn before_fork() {
+    // First what may be held for longer.
+    NAMED.before_fork();
     let taken = ALLOCATOR.before_fork();
     // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
     unsafe { FORKING.0.get().write(taken) };
@@ -129,6 +131,8 @@ fn after_fork(is_child: bool) {
     let taken = unsafe { FORKING.0.get().replace(Forking::NONE) };
     // SAFETY: this thread, or the one it is a copy of, took these locks in `before_fork`.
     unsafe { ALLOCATOR.after_fork(taken, is_child) };
+    // SAFETY: as above.
+    unsafe { NAMED.after_fork() };
 }
 
 pub(crate) unsafe extern "C" fn thread_ended(_word: *mut c_void) {

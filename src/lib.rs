@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   abi::stdlib   malloc, free and the rest of the glibc family
-//!   abi::heapmm   heapmm_*: all that include/heapmm.h declares
+//!   abi::heapmm   heapmm_*: with pools, families and heaps all that include/heapmm.h declares
 //!   abi::loader   dlopen without RTLD_DEEPBIND
 //!   boot          constructor, fork, exit: the late and optional parts
 //! ```
@@ -15,6 +15,7 @@ mod abi;
 mod boot;
 
 use heapmm_core::allocator::Allocator;
+use heapmm_core::named::Named;
 
 /// The allocator of the process. It needs no initialiser: the first call may come before any
 /// constructor has run.
@@ -23,6 +24,10 @@ use heapmm_core::allocator::Allocator;
 /// rest of the last page, one more page for every process to touch.
 #[unsafe(link_section = ".data")]
 static ALLOCATOR: Allocator = Allocator::new(boot::thread_ended);
+
+/// The heaps, pools and families that the program makes and names.
+#[unsafe(link_section = ".data")]
+static NAMED: Named = Named::new();
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -237,7 +237,7 @@ pub unsafe extern "C" fn heapmm_walk(visit: heapmm_visit_t, arg: *mut c_void) ->
     ended
 }
 
-fn kind_of(kind: Kind) -> heapmm_kind_t {
+pub(super) fn kind_of(kind: Kind) -> heapmm_kind_t {
     match kind {
         Kind::Used => heapmm_kind_t::HEAPMM_USED,
         Kind::Mapped => heapmm_kind_t::HEAPMM_MAPPED,
