@@ -6,8 +6,7 @@ use core::ffi::{c_char, c_int, c_void};
 
 use heapmm_core::named::Trouble;
 
-use super::named::{Call, bytes_of, fill, size_of_caller};
-use crate::NAMED;
+use super::named::{Call, bytes_of, fill, named, size_of_caller};
 
 /// The figures of one family of structures.
 #[repr(C)]
@@ -43,7 +42,7 @@ pub struct heapmm_family_stats_t {
 pub unsafe extern "C" fn heapmm_family_register(name: *const c_char, size: usize) -> c_int {
     // SAFETY: the caller's promise.
     let name = unsafe { bytes_of(name) }.unwrap_or_default();
-    Call::new("heapmm_family_register").status(NAMED.family_register(name, size))
+    Call::new("heapmm_family_register").status(named().family_register(name, size))
 }
 
 /// Memory for `count` structures in a row, all zero, at a multiple of `align`, a power of two. A
@@ -62,7 +61,7 @@ pub unsafe extern "C" fn heapmm_family_alloc(
     // SAFETY: the caller's promise.
     let name = unsafe { bytes_of(name) }.unwrap_or_default();
     let made = match align.is_power_of_two() {
-        true => NAMED.family_allocate(name, size, align, count),
+        true => named().family_allocate(name, size, align, count),
         false => Err(Trouble::Invalid),
     };
     Call::new("heapmm_family_alloc").end_with(made)
@@ -76,7 +75,7 @@ pub unsafe extern "C" fn heapmm_family_alloc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_family_free(payload: *mut c_void) {
     if !payload.is_null() {
-        Call::new("heapmm_family_free").about(payload).end(NAMED.family_free(payload.cast()));
+        Call::new("heapmm_family_free").about(payload).end(named().family_free(payload.cast()));
     }
 }
 
@@ -95,7 +94,7 @@ pub unsafe extern "C" fn heapmm_family_stats(
     let Some(size) = (unsafe { size_of_caller(stats) }) else { return -1 };
     // SAFETY: the caller's promise.
     let name = unsafe { bytes_of(name) }.unwrap_or_default();
-    let Some(of) = Call::new("heapmm_family_stats").end(NAMED.family_totals(name)) else { return -1 };
+    let Some(of) = Call::new("heapmm_family_stats").end(named().family_totals(name)) else { return -1 };
     let full = heapmm_family_stats_t {
         size: size.min(size_of::<heapmm_family_stats_t>()),
         object_size: of.len,
@@ -117,7 +116,7 @@ pub unsafe extern "C" fn heapmm_family_stats(
 /// the manager. The last line is their sum. 0, or -1 with errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_family_table(fd: c_int) -> c_int {
-    Call::new("heapmm_family_table").write(fd, NAMED.family_table())
+    Call::new("heapmm_family_table").write(fd, named().family_table())
 }
 
 /// Writes every block of the family called `name` to `fd`: address, bytes, free or occupied. 0, or
@@ -130,11 +129,11 @@ pub extern "C" fn heapmm_family_table(fd: c_int) -> c_int {
 pub unsafe extern "C" fn heapmm_family_dump(name: *const c_char, fd: c_int) -> c_int {
     // SAFETY: the caller's promise.
     let name = unsafe { bytes_of(name) }.unwrap_or_default();
-    Call::new("heapmm_family_dump").write(fd, NAMED.family_dump(name))
+    Call::new("heapmm_family_dump").write(fd, named().family_dump(name))
 }
 
 /// Gives free pages of the families back to the system; 1 if any went back.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_family_trim() -> c_int {
-    c_int::from(Call::new("heapmm_family_trim").end(NAMED.family_trim()).unwrap_or(false))
+    c_int::from(Call::new("heapmm_family_trim").end(named().family_trim()).unwrap_or(false))
 }

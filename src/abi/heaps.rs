@@ -9,8 +9,7 @@ use heapmm_core::block::ALIGN;
 use heapmm_core::named::{Seen, Trouble};
 
 use super::heapmm::{heapmm_visit_t, kind_of};
-use super::named::{Call, bytes_of, fill, size_of_caller};
-use crate::NAMED;
+use super::named::{Call, bytes_of, fill, named, size_of_caller};
 
 /// A heap beside the process heap: a name, a policy, and memory of its own.
 pub struct heapmm_heap_t;
@@ -74,7 +73,7 @@ pub unsafe extern "C" fn heapmm_heap_create(
     let name = unsafe { bytes_of(name) }.unwrap_or(b"heap");
     // SAFETY: the caller's promise.
     let policy = unsafe { bytes_of(policy) }.unwrap_or(b"fast");
-    Call::new("heapmm_heap_create").end_with(NAMED.heap_create(name, policy))
+    Call::new("heapmm_heap_create").end_with(named().heap_create(name, policy))
 }
 
 /// Gives all memory of `heap` back to the system at once, whatever is in it. Its blocks and the
@@ -86,7 +85,7 @@ pub unsafe extern "C" fn heapmm_heap_create(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_heap_destroy(heap: *mut heapmm_heap_t) {
     if !heap.is_null() {
-        Call::on("heapmm_heap_destroy", heap).end(NAMED.heap_destroy(heap.cast()));
+        Call::on("heapmm_heap_destroy", heap).end(named().heap_destroy(heap.cast()));
     }
 }
 
@@ -100,7 +99,7 @@ pub extern "C" fn heapmm_heap_alloc(heap: *mut heapmm_heap_t, len: usize) -> *mu
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_heap_calloc(heap: *mut heapmm_heap_t, count: usize, len: usize) -> *mut c_void {
     let len = count.checked_mul(len).and_then(possible).ok_or(Trouble::Memory);
-    let made = len.and_then(|len| NAMED.heap_allocate(heap.cast(), len, ALIGN));
+    let made = len.and_then(|len| named().heap_allocate(heap.cast(), len, ALIGN));
     let Some(grant) = Call::on("heapmm_heap_calloc", heap).end(made) else { return ptr::null_mut() };
     // SAFETY: handed out just now, and at least so long.
     unsafe { grant.payload.write_bytes(0, grant.dirty) };
@@ -121,7 +120,7 @@ fn possible(len: usize) -> Option<usize> {
 
 fn place(heap: *mut heapmm_heap_t, len: usize, align: usize) -> Result<*mut u8, Trouble> {
     let len = possible(len).ok_or(Trouble::Memory)?;
-    NAMED.heap_allocate(heap.cast(), len, align).map(|grant| grant.payload)
+    named().heap_allocate(heap.cast(), len, align).map(|grant| grant.payload)
 }
 
 /// Makes the block at `payload` of `heap` hold `len` bytes; it may move. With NULL as `payload` it
@@ -141,11 +140,11 @@ pub unsafe extern "C" fn heapmm_heap_realloc(
         return call.end_with(place(heap, len, ALIGN));
     }
     if len == 0 {
-        call.end(NAMED.heap_free(heap.cast(), payload.cast()));
+        call.end(named().heap_free(heap.cast(), payload.cast()));
         return ptr::null_mut();
     }
     let len = possible(len).ok_or(Trouble::Memory);
-    call.end_with(len.and_then(|len| NAMED.heap_resize(heap.cast(), payload.cast(), len)))
+    call.end_with(len.and_then(|len| named().heap_resize(heap.cast(), payload.cast(), len)))
 }
 
 /// Takes the block at `payload` of `heap` back; NULL is nothing.
@@ -156,7 +155,7 @@ pub unsafe extern "C" fn heapmm_heap_realloc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_heap_free(heap: *mut heapmm_heap_t, payload: *mut c_void) {
     if !payload.is_null() {
-        let done = NAMED.heap_free(heap.cast(), payload.cast());
+        let done = named().heap_free(heap.cast(), payload.cast());
         Call::on("heapmm_heap_free", heap).about(payload).end(done);
     }
 }
@@ -171,7 +170,7 @@ pub unsafe extern "C" fn heapmm_heap_usable_size(heap: *mut heapmm_heap_t, paylo
     if payload.is_null() {
         return 0;
     }
-    let found = NAMED.heap_usable(heap.cast(), payload.cast());
+    let found = named().heap_usable(heap.cast(), payload.cast());
     Call::on("heapmm_heap_usable_size", heap).about(payload).end(found).unwrap_or(0)
 }
 
@@ -180,7 +179,7 @@ pub unsafe extern "C" fn heapmm_heap_usable_size(heap: *mut heapmm_heap_t, paylo
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_heap_reserve(heap: *mut heapmm_heap_t, bytes: usize) -> c_int {
     let bytes = possible(bytes).ok_or(Trouble::Memory);
-    let done = bytes.and_then(|bytes| NAMED.heap_reserve(heap.cast(), bytes));
+    let done = bytes.and_then(|bytes| named().heap_reserve(heap.cast(), bytes));
     Call::on("heapmm_heap_reserve", heap).status(done)
 }
 
@@ -188,7 +187,7 @@ pub extern "C" fn heapmm_heap_reserve(heap: *mut heapmm_heap_t, bytes: usize) ->
 /// 0 if not.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_heap_trim(heap: *mut heapmm_heap_t, keep: usize) -> c_int {
-    let done = NAMED.heap_trim(heap.cast(), keep);
+    let done = named().heap_trim(heap.cast(), keep);
     c_int::from(Call::on("heapmm_heap_trim", heap).end(done).unwrap_or(false))
 }
 
@@ -204,7 +203,7 @@ pub unsafe extern "C" fn heapmm_heap_stats(
 ) -> c_int {
     // SAFETY: the caller's promise.
     let Some(size) = (unsafe { size_of_caller(stats) }) else { return -1 };
-    let found = NAMED.heap_figures(heap.cast());
+    let found = named().heap_figures(heap.cast());
     let Some(of) = Call::on("heapmm_heap_stats", heap).end(found) else { return -1 };
     let full = heapmm_heap_stats_t {
         size: size.min(size_of::<heapmm_heap_stats_t>()),
@@ -245,7 +244,7 @@ pub unsafe extern "C" fn heapmm_heap_walk(
     let call = Call::on("heapmm_heap_walk", heap);
     let Some(visit) = visit else { return call.status(Err(Trouble::Invalid)) };
     let mut ended = 0;
-    let walked = NAMED.heap_walk(heap.cast(), &mut |Seen { payload, len, kind }| {
+    let walked = named().heap_walk(heap.cast(), &mut |Seen { payload, len, kind }| {
         let payload = ptr::with_exposed_provenance_mut(payload);
         // SAFETY: the caller's promise.
         ended = unsafe { visit(payload, len, kind_of(kind), arg) };
@@ -257,12 +256,12 @@ pub unsafe extern "C" fn heapmm_heap_walk(
 /// Writes one line for each heap to `fd`: name, policy, figures. 0, or -1 with errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_heapinfo(fd: c_int) -> c_int {
-    Call::new("heapmm_heapinfo").write(fd, NAMED.heapinfo())
+    Call::new("heapmm_heapinfo").write(fd, named().heapinfo())
 }
 
 /// Writes the free blocks of each order of all buddy heaps to `fd`, one line for each heap, in the
 /// shape of /proc/buddyinfo. 0, or -1 with errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_buddyinfo(fd: c_int) -> c_int {
-    Call::new("heapmm_buddyinfo").write(fd, NAMED.buddyinfo())
+    Call::new("heapmm_buddyinfo").write(fd, named().buddyinfo())
 }

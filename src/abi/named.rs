@@ -4,11 +4,20 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 
 use errno::{Errno, set_errno};
-use heapmm_core::named::Trouble;
+use heapmm_core::named::{Named, Trouble};
 use heapmm_core::os::out;
 use heapmm_core::os::scroll::Scroll;
 
-use crate::ALLOCATOR;
+use crate::{ALLOCATOR, NAMED};
+
+/// The heaps, pools and families. The first call makes the allocator ready: what is made here is
+/// sealed with the key that it draws.
+pub(super) fn named() -> &'static Named {
+    if !NAMED.is_used() {
+        ALLOCATOR.settings();
+    }
+    &NAMED
+}
 
 /// A call: its name, the heap or pool that it is about, and a block of it.
 #[derive(Clone, Copy)]

@@ -6,8 +6,8 @@ use core::ffi::{c_char, c_int, c_void};
 
 use heapmm_core::engine::slab::pool::Hooks;
 
-use super::named::{Call, bytes_of, fill, size_of_caller};
-use crate::{ALLOCATOR, NAMED};
+use super::named::{Call, bytes_of, fill, named, size_of_caller};
+use crate::ALLOCATOR;
 
 /// A named cache of equal objects, with memory of its own.
 pub struct heapmm_pool_t;
@@ -67,14 +67,14 @@ pub unsafe extern "C" fn heapmm_pool_create(
     // SAFETY: the caller's promise.
     let name = unsafe { bytes_of(name) }.unwrap_or(b"pool");
     let hooks = Hooks { constructor: ctor, destructor: dtor };
-    Call::new("heapmm_pool_create").end_with(NAMED.pool_create(name, size, align, hooks))
+    Call::new("heapmm_pool_create").end_with(named().pool_create(name, size, align, hooks))
 }
 
 /// An object of `pool`, constructed; NULL with ENOMEM. A partial slab is used before an empty one,
 /// and that before a new one.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_pool_alloc(pool: *mut heapmm_pool_t) -> *mut c_void {
-    Call::on("heapmm_pool_alloc", pool).end_with(NAMED.pool_allocate(pool.cast()))
+    Call::on("heapmm_pool_alloc", pool).end_with(named().pool_allocate(pool.cast()))
 }
 
 /// Takes `object` of `pool` back as it is, constructed; NULL is nothing.
@@ -85,7 +85,7 @@ pub extern "C" fn heapmm_pool_alloc(pool: *mut heapmm_pool_t) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_pool_free(pool: *mut heapmm_pool_t, object: *mut c_void) {
     if !object.is_null() {
-        let done = NAMED.pool_free(pool.cast(), object.cast());
+        let done = named().pool_free(pool.cast(), object.cast());
         Call::on("heapmm_pool_free", pool).about(object).end(done);
     }
 }
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn heapmm_pool_free(pool: *mut heapmm_pool_t, object: *mut
 /// bytes that went back to the system.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_pool_shrink(pool: *mut heapmm_pool_t) -> usize {
-    Call::on("heapmm_pool_shrink", pool).end(NAMED.pool_shrink(pool.cast())).unwrap_or(0)
+    Call::on("heapmm_pool_shrink", pool).end(named().pool_shrink(pool.cast())).unwrap_or(0)
 }
 
 /// Destroys all objects of `pool` and gives all its memory back; the handle means nothing any more.
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn heapmm_pool_destroy(pool: *mut heapmm_pool_t) -> c_int 
     if pool.is_null() {
         return 0;
     }
-    Call::on("heapmm_pool_destroy", pool).status(NAMED.pool_destroy(pool.cast()))
+    Call::on("heapmm_pool_destroy", pool).status(named().pool_destroy(pool.cast()))
 }
 
 /// Fills `stats`, whose `size` the caller has set; 0, or -1 with EINVAL.
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn heapmm_pool_stats(
 ) -> c_int {
     // SAFETY: the caller's promise.
     let Some(size) = (unsafe { size_of_caller(stats) }) else { return -1 };
-    let found = NAMED.pool_totals(pool.cast());
+    let found = named().pool_totals(pool.cast());
     let Some(totals) = Call::on("heapmm_pool_stats", pool).end(found) else { return -1 };
     let of = totals.figures;
     let full = heapmm_pool_stats_t {
@@ -149,5 +149,5 @@ pub unsafe extern "C" fn heapmm_pool_stats(
 /// heaps with the policy `slab`, and the size classes under malloc. 0, or -1 with errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn heapmm_slabinfo(fd: c_int) -> c_int {
-    Call::new("heapmm_slabinfo").write(fd, NAMED.slabinfo(&ALLOCATOR))
+    Call::new("heapmm_slabinfo").write(fd, named().slabinfo(&ALLOCATOR))
 }

@@ -59,6 +59,12 @@ impl Named {
         Self { founding: Gate::new(()), hall: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    /// Whether there was a call. Before the first one the allocator has to be ready: what is made
+    /// here is sealed with the key that it draws.
+    pub fn is_used(&self) -> bool {
+        self.visit().is_some()
+    }
+
     /// The hall, if there is one.
     fn visit(&self) -> Option<&Hall> {
         // SAFETY: a hall is published when it is complete, and stays.
