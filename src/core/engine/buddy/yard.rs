@@ -321,6 +321,10 @@ impl<B: Backing, const UNIT: usize> Engine for Yard<B, UNIT> {
         while size() < units && self.is_first(plot, at) && self.unite(plot, at).is_some() {}
         let done = size() >= units;
         self.shrink(plot, at, if done { units } else { old });
+        if lead != 0 {
+            // The marks of merged and of split blocks do not know that the payload was moved.
+            plot.set(at, plot.mark(at).with_led(true));
+        }
         self.figures.live = self.figures.live + size() * UNIT - old * UNIT;
         done
     }
