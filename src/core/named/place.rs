@@ -110,7 +110,13 @@ impl Place {
     /// Gives back what can be given back but `keep` bytes; whether any was.
     #[inline(never)]
     pub fn trim(&mut self, keep: usize) -> bool {
-        either!(self, engine => Engine::trim(engine, keep))
+        match self {
+            Self::Tagged(heap) => {
+                let lowered = heap.trim(keep);
+                heap.purge() || lowered
+            }
+            Self::Design(engine) => engine.trim(keep),
+        }
     }
 
     /// Takes `bytes` from the system in one piece, for later; whether there were so many.
