@@ -88,6 +88,8 @@ typedef struct {
   size_t segments;
   // Number of system calls made.
   uint64_t system_calls;
+  // Taken besides, for heaps, pools and families that the program made.
+  size_t named;
 } heapmm_stats_t;
 
 // Called by [`heapmm_walk`] with the payload of a block, its bytes, its kind, and `arg`; a value

@@ -14,12 +14,13 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use heapmm_core::allocator::Forking;
+use heapmm_core::named::NAMED;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{environment, file, thread};
 use heapmm_core::settings::{Format, Problem, Settings};
 
-use crate::{ALLOCATOR, NAMED};
+use crate::ALLOCATOR;
 
 /// EX_CONFIG of sysexits(3): the status of a process that was told to be strict.
 const BAD_CONFIGURATION: c_int = 78;

@@ -15,7 +15,6 @@ mod abi;
 mod boot;
 
 use heapmm_core::allocator::Allocator;
-use heapmm_core::named::Named;
 
 /// The allocator of the process. It needs no initialiser: the first call may come before any
 /// constructor has run.
@@ -24,10 +23,6 @@ use heapmm_core::named::Named;
 /// rest of the last page, one more page for every process to touch.
 #[unsafe(link_section = ".data")]
 static ALLOCATOR: Allocator = Allocator::new(boot::thread_ended);
-
-/// The heaps, pools and families that the program makes and names.
-#[unsafe(link_section = ".data")]
-static NAMED: Named = Named::new();
 
 #[cfg(not(test))]
 #[panic_handler]

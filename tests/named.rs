@@ -163,8 +163,8 @@ fn the_policies_of_the_tests_are_those_of_the_library() {
 /// What each wrong call is told by.
 const TOLD: &[(&str, &str)] = &[
     ("double_free_of_an_object_of_a_pool", "double free of 0x"),
-    ("free_of_an_object_of_another_pool", ": not a block of 'sessions'"),
-    ("free_of_a_block_of_malloc_to_a_pool", "invalid heapmm_pool_free of 0x"),
+    ("free_of_an_object_of_another_pool", ": a block of 'others', which heapmm_pool_free takes back"),
+    ("free_of_a_block_of_malloc_to_a_pool", ": not a block of 'sessions'"),
     ("free_inside_an_object_of_a_pool", ": 16 bytes into the block at 0x"),
     ("free_of_an_object_whose_slab_went_back", ": not a block of 'sessions'"),
     ("use_of_a_destroyed_pool", "invalid heapmm_pool_alloc: 0x"),
@@ -172,7 +172,7 @@ const TOLD: &[(&str, &str)] = &[
     ("use_of_what_is_no_pool", "is no such heap or pool, or no longer one"),
     ("double_free_in_a_heap_of_tagged_blocks", "double free of 0x"),
     ("double_free_in_a_buddy_heap", "double free of 0x"),
-    ("free_of_a_block_of_another_heap", ": not a block of 'scratch'"),
+    ("free_of_a_block_of_another_heap", ": a block of 'others', which heapmm_heap_free takes back"),
     ("realloc_inside_a_block_of_a_heap", ": 32 bytes into the block at 0x"),
     ("realloc_of_a_freed_block_of_a_heap", "invalid heapmm_heap_realloc of 0x"),
     ("use_of_a_destroyed_heap", "invalid heapmm_heap_free: 0x"),
@@ -180,7 +180,8 @@ const TOLD: &[(&str, &str)] = &[
     ("double_delete_of_a_structure", "double free of 0x"),
     ("delete_of_a_block_of_malloc", ": not a block of 'the families'"),
     ("overrun_of_a_structure", "corrupted block at 0x"),
-    ("free_of_a_block_of_a_heap_to_malloc", "invalid free of 0x"),
+    ("free_of_a_block_of_a_heap_to_malloc", ": a block of 'scratch', which heapmm_heap_free takes back"),
+    ("free_of_a_structure_to_malloc", ": a block of 'the families', which HEAPMM_DELETE takes back"),
 ];
 
 #[test]

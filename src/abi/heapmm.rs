@@ -52,6 +52,8 @@ pub struct heapmm_stats_t {
     pub segments: usize,
     /// Number of system calls made.
     pub system_calls: u64,
+    /// Taken besides, for heaps, pools and families that the program made.
+    pub named: usize,
 }
 
 /// What a block is.
@@ -209,6 +211,7 @@ pub unsafe extern "C" fn heapmm_stats(stats: *mut heapmm_stats_t) -> c_int {
         largest_free: ledger.largest_free,
         segments: counts.segments,
         system_calls: ledger.calls.iter().sum(),
+        named: ledger.named,
     };
     // SAFETY: the caller's promise; `known` is no more than either side has.
     unsafe { stats.cast::<u8>().copy_from_nonoverlapping((&raw const full).cast(), known) };

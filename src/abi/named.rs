@@ -4,11 +4,11 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 
 use errno::{Errno, set_errno};
-use heapmm_core::named::{Named, Trouble};
+use heapmm_core::named::{NAMED, Named, Trouble};
 use heapmm_core::os::out;
 use heapmm_core::os::scroll::Scroll;
 
-use crate::{ALLOCATOR, NAMED};
+use crate::ALLOCATOR;
 
 /// The heaps, pools and families. The first call makes the allocator ready: what is made here is
 /// sealed with the key that it draws.

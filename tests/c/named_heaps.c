@@ -138,6 +138,30 @@ CASE(destroying_gives_everything_back_at_once)
     heapmm_heap_destroy(NULL);
 }
 
+static size_t named_bytes(void)
+{
+    heapmm_stats_t now = {.size = sizeof now};
+    CHECK_THAT(heapmm_stats(&now), ==, 0);
+    return now.named;
+}
+
+CASE(the_figures_of_the_process_tell_what_heaps_have_taken)
+{
+    CHECK_THAT(named_bytes(), ==, 0);
+    heapmm_heap_destroy(heapmm_heap_create("first", NULL));
+    size_t before = named_bytes();
+    for (int i = 0; i < POLICY_COUNT; i++) {
+        heapmm_heap_t *heap = heapmm_heap_create("counted", POLICIES[i]);
+        size_t empty = named_bytes();
+        for (int block = 0; block < 3000; block++)
+            CHECK(heapmm_heap_alloc(heap, 1000) != NULL);
+        /* The table of its mappings is a page. */
+        CHECK_THAT(named_bytes(), ==, empty + figures(heap).footprint + 4096);
+        heapmm_heap_destroy(heap);
+        CHECK_THAT(named_bytes(), ==, before);
+    }
+}
+
 CASE(a_heap_grows_by_segments_and_keeps_its_blocks)
 {
     enum { BLOCKS = 4000 };

@@ -141,6 +141,11 @@ CASE(free_of_a_block_of_a_heap_to_malloc)
     free(hide(heapmm_heap_alloc(heap, 10)));
 }
 
+CASE(free_of_a_structure_to_malloc)
+{
+    free(hide(HEAPMM_NEW(long)));
+}
+
 int main(int argc, char **argv)
 {
     int status = run_cases(argc, argv);

@@ -130,6 +130,11 @@ impl Cells {
         self.cells().filter_map(|cell| cell.0.lock.enter())
     }
 
+    /// The slots that nobody is in.
+    pub fn idle_slots(&self) -> impl Iterator<Item = Guard<'_, Slot>> {
+        self.cells().filter_map(|cell| cell.0.lock.try_enter())
+    }
+
     /// Puts `estate` into a free cell: its handle. Cells that are busy are in use: nobody is
     /// waited for.
     pub fn fill(&self, estate: *mut u8) -> Result<*mut u8, Trouble> {

@@ -68,9 +68,12 @@ const fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.len() <= NAME
 }
 
+/// What the families are called together.
+pub(super) const COMMON_NAME: &[u8] = b"the families";
+
 /// What is wrong with a pointer to a structure.
 fn fault(fault: crate::heap::Fault) -> Trouble {
-    Trouble::Fault(fault, Name::of(b"the families"))
+    Trouble::Fault(fault, Name::of(COMMON_NAME))
 }
 
 impl Hall {

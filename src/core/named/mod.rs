@@ -16,6 +16,7 @@
 mod cells;
 mod families;
 mod heaps;
+mod owner;
 mod place;
 mod pools;
 mod report;
@@ -26,6 +27,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 pub use families::FamilyTotals;
+pub use owner::Owner;
 pub use place::Seen;
 pub use pools::PoolTotals;
 pub use trouble::{Name, Trouble};
@@ -38,7 +40,12 @@ use crate::engine::families::Families;
 use crate::os::backing::System;
 use crate::os::{PAGE, lot, round_up};
 
-/// All named heaps, pools and families of the process.
+/// The heaps, pools and families of the process.
+// Beside the allocator's own words, not on a page of zeros that a process would touch for it alone.
+#[unsafe(link_section = ".data")]
+pub static NAMED: Named = Named::new();
+
+/// All named heaps, pools and families.
 pub struct Named {
     founding: Gate<()>,
     hall: AtomicPtr<Hall>,
@@ -55,7 +62,7 @@ struct Hall {
 
 impl Named {
     /// None yet.
-    pub const fn new() -> Self {
+    const fn new() -> Self {
         Self { founding: Gate::new(()), hall: AtomicPtr::new(ptr::null_mut()) }
     }
 
@@ -125,11 +132,5 @@ impl Hall {
     /// All locks.
     const fn cells(&self) -> [&Cells; 3] {
         [&self.heaps.cells, &self.pools.cells, &self.families.cells]
-    }
-}
-
-impl Default for Named {
-    fn default() -> Self {
-        Self::new()
     }
 }

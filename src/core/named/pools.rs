@@ -10,7 +10,7 @@ use super::{Name, Named, Trouble};
 use crate::block::ALIGN;
 use crate::engine::pages::Pages;
 use crate::engine::slab::pool::{Hooks, Pool, PoolFigures, Taken};
-use crate::heap::Growth;
+use crate::heap::{Fault, Growth};
 use crate::os::backing::System;
 
 /// One pool and its pages.
@@ -22,6 +22,11 @@ pub struct NamedPool {
 }
 
 impl NamedPool {
+    /// Whether `address` lies in its memory.
+    pub(super) fn holds(&self, address: usize) -> bool {
+        !matches!(self.pages.around(address), Err(Fault::Foreign))
+    }
+
     /// Whether nothing of it is in use.
     const fn idle(&self) -> Result<(), Trouble> {
         if self.pool.figures().used + self.leaving == 0 { Ok(()) } else { Err(Trouble::InUse) }

@@ -85,6 +85,11 @@ impl<T: Send> Roll<T> {
         self.cells.slots().for_each(|mut slot| body_of(&mut slot).into_iter().for_each(&mut see));
     }
 
+    /// The first answer of one that nobody is in.
+    pub fn find<R>(&self, mut ask: impl FnMut(&mut T) -> Option<R>) -> Option<R> {
+        self.cells.idle_slots().find_map(|mut slot| body_of(&mut slot).and_then(&mut ask))
+    }
+
     /// Takes what `handle` names off the roll, if `may` agrees, and gives all its memory back.
     pub fn remove(
         &self,

@@ -1,5 +1,6 @@
 //! What can go wrong with a heap, a pool or a family, and what is said about it.
 
+use super::NAMED;
 use crate::allocator::Misuse;
 use crate::heap::Fault;
 use crate::os::out;
@@ -62,7 +63,7 @@ impl Trouble {
     #[inline(never)]
     pub fn report(self, call: &'static str, pointer: *mut u8, errors: Errors) {
         match self {
-            Self::Fault(Fault::Foreign, name) => {
+            Self::Fault(Fault::Foreign, name) if NAMED.owner(pointer.addr()).is_none() => {
                 tell(errors, format_args!("invalid {call} of {pointer:p}: not a block of '{}'", name.text()))
             }
             Self::Fault(fault, _) => Misuse { call, payload: pointer, fault }.report(errors),

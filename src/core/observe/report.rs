@@ -27,6 +27,10 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
     writeln!(out, "{:>16}  {:<12} taken from the system", ledger.footprint, "footprint")?;
     let c = &ledger.counts;
     writeln!(out, "{:>16}  {:<12} the most that it ever was", ledger.peak_footprint, "peak")?;
+    if ledger.named != 0 {
+        let what = "besides, for heaps, pools and families of the program";
+        writeln!(out, "{:>16}  {:<12} {what}", ledger.named, "named")?;
+    }
     writeln!(
         out,
         "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees",
@@ -57,6 +61,7 @@ pub fn json(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
         ("purged", c.purged_bytes as u64),
         ("segments", c.segments as u64),
         ("peak_footprint", ledger.peak_footprint as u64),
+        ("named", ledger.named as u64),
         ("allocs", c.allocs),
         ("frees", c.frees),
         ("splits", c.splits),
