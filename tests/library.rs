@@ -45,7 +45,7 @@ const EXPORTED: &[&str] = &[
 ];
 
 /// The size that the file may not reach. A fifth of it is the code of the designs, which stands apart
-/// (`src/designs.ld`): another process does not even map it.
+/// (`src/cold.ld`): another process does not even map it.
 const SIZE: u64 = 250 * 1024;
 
 /// What a tool of the binutils prints of the library.

@@ -6,7 +6,7 @@ use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 
 use heapmm_core::block::ALIGN;
-use heapmm_core::named::{Seen, Trouble};
+use heapmm_core::named::Trouble;
 
 use super::heapmm::{heapmm_visit_t, kind_of};
 use super::named::{Call, bytes_of, fill, named, size_of_caller};
@@ -244,10 +244,9 @@ pub unsafe extern "C" fn heapmm_heap_walk(
     let call = Call::on("heapmm_heap_walk", heap);
     let Some(visit) = visit else { return call.status(Err(Trouble::Invalid)) };
     let mut ended = 0;
-    let walked = named().heap_walk(heap.cast(), &mut |Seen { payload, len, kind }| {
-        let payload = ptr::with_exposed_provenance_mut(payload);
+    let walked = named().heap_walk(heap.cast(), &mut |payload, len, kind| {
         // SAFETY: the caller's promise.
-        ended = unsafe { visit(payload, len, kind_of(kind), arg) };
+        ended = unsafe { visit(payload.cast(), len, kind_of(kind), arg) };
         ended == 0
     });
     call.end(walked).map_or(-1, |()| ended)

@@ -83,7 +83,7 @@ impl Hall {
         if !known.is_null() {
             return Ok(known);
         }
-        let made = self.families.add(|backing| Families::new(backing, Growth::Geometric))?;
+        let made = self.families.add(|backing| Some(Families::new(backing, Growth::Geometric)))?;
         match self.court.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Ok(made),
             Err(first) => self.families.remove(made, |_| Ok(())).map(|()| first),

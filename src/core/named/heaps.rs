@@ -5,17 +5,17 @@
 //!   destroy ─► all mappings at once, whatever is in them
 //! ```
 
-use super::place::{Choice, Place, Seen};
+use super::place::Place;
 use super::{Name, Named, Trouble};
 use crate::block::ALIGN;
 use crate::engine::{Figures, Grant, Kind};
 use crate::heap::Fault;
 use crate::os::scroll::Scroll;
+use crate::policy::Policy;
 
 /// One heap.
 pub struct NamedHeap {
     pub(super) name: Name,
-    pub(super) choice: Choice,
     pub(super) place: Place,
 }
 
@@ -28,9 +28,9 @@ impl NamedHeap {
 impl Named {
     /// A new heap by the policy called `policy`: its handle.
     pub fn heap_create(&self, name: &[u8], policy: &[u8]) -> Result<*mut u8, Trouble> {
-        let choice = Choice::named(policy).ok_or(Trouble::Invalid)?;
-        let place = |backing| Place::new(choice, backing);
-        self.hall()?.heaps.add(|backing| NamedHeap { name: Name::of(name), choice, place: place(backing) })
+        let policy = Policy::named(policy).ok_or(Trouble::Invalid)?;
+        let name = Name::of(name);
+        self.hall()?.heaps.add(|backing| Some(NamedHeap { name, place: Place::new(policy, backing)? }))
     }
 
     /// Lets `act` have the heap.
@@ -88,11 +88,15 @@ impl Named {
 
     /// Calls `see` with every piece until it says no. It sees the heap as it was when the walk
     /// began, and may do with it what it wants ([NA1](super)).
-    pub fn heap_walk(&self, heap: *const u8, see: &mut dyn FnMut(Seen) -> bool) -> Result<(), Trouble> {
+    pub fn heap_walk(
+        &self,
+        heap: *const u8,
+        see: &mut dyn FnMut(*mut u8, usize, Kind) -> bool,
+    ) -> Result<(), Trouble> {
         let mut seen = Scroll::new();
         self.heap(heap, |heap| {
-            heap.place.walk(|piece| {
-                for word in [piece.payload, piece.len, piece.kind as usize] {
+            heap.place.walk(&mut |piece| {
+                for word in [piece.payload(), piece.len(), piece.kind as usize] {
                     seen.push(&word.to_ne_bytes());
                 }
             });
@@ -103,7 +107,7 @@ impl Named {
         while let (Some(payload), Some(len), Some(kind)) = (words.next(), words.next(), words.next()) {
             let kinds = [Kind::Used, Kind::Mapped, Kind::Free, Kind::Own];
             let kind = kinds.into_iter().find(|known| *known as usize == kind).unwrap_or(Kind::Own);
-            if !see(Seen { payload, len, kind }) {
+            if !see(core::ptr::with_exposed_provenance_mut(payload), len, kind) {
                 break;
             }
         }

@@ -28,7 +28,6 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 pub use families::FamilyTotals;
 pub use owner::Owner;
-pub use place::Seen;
 pub use pools::PoolTotals;
 pub use trouble::{Name, Trouble};
 

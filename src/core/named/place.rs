@@ -1,35 +1,11 @@
 //! Any policy, by name: the tagged heap with one of its indexes, or another allocator.
 
 use crate::engine::slab::Cache;
-use crate::engine::table::{AnyEngine, Design};
-use crate::engine::{Engine, Figures, Grant, Held, Kind, Piece};
+use crate::engine::table::AnyEngine;
+use crate::engine::{Engine, Figures, Grant, Held, Piece};
 use crate::heap::{Fault, Growth, Heap, Shape};
 use crate::os::backing::System;
 use crate::policy::{AnyIndex, Policy};
-
-/// A policy that a heap can have.
-#[derive(Clone, Copy, Debug)]
-pub enum Choice {
-    /// The heap of tagged blocks with an index.
-    Tagged(Policy),
-    /// Another allocator of the literature.
-    Design(Design),
-}
-
-impl Choice {
-    /// The policy called `name`.
-    pub fn named(name: &[u8]) -> Option<Self> {
-        Policy::named(name).map(Self::Tagged).or_else(|| Design::named(name).map(Self::Design))
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tagged(policy) => policy.row().name,
-            Self::Design(design) => design.row().name,
-        }
-    }
-}
 
 /// Where the blocks of one heap are placed.
 #[allow(clippy::large_enum_variant, reason = "each in a mapping of its own; a Box would need malloc")]
@@ -50,24 +26,21 @@ macro_rules! either {
     };
 }
 
-/// A piece of a heap as the program sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen {
-    /// The first byte that the program may use, or could.
-    pub payload: usize,
-    /// Bytes from there.
-    pub len: usize,
-    /// What it is.
-    pub kind: Kind,
-}
-
 impl Place {
-    /// A heap by `choice` that has taken nothing yet.
+    /// A heap by `policy` that has taken nothing yet.
     #[inline(never)]
-    pub fn new(choice: Choice, backing: System) -> Self {
-        match choice {
-            Choice::Tagged(policy) => Self::Tagged(Heap::new(backing, AnyIndex::new(policy), Shape::DEFAULT)),
-            Choice::Design(design) => Self::Design(AnyEngine::new(design, backing, Growth::Geometric)),
+    pub fn new(policy: Policy, backing: System) -> Option<Self> {
+        match AnyIndex::new(policy) {
+            Some(index) => Some(Self::Tagged(Heap::new(backing, index, Shape::DEFAULT))),
+            None => AnyEngine::new(policy, backing, Growth::Geometric).map(Self::Design),
+        }
+    }
+
+    /// Its policy.
+    pub const fn policy(&self) -> Policy {
+        match self {
+            Self::Tagged(heap) => heap.index().policy(),
+            Self::Design(engine) => engine.policy(),
         }
     }
 
@@ -131,36 +104,8 @@ impl Place {
 
     /// Calls `see` with every piece, in address order within each run of memory.
     #[inline(never)]
-    pub fn walk(&self, mut see: impl FnMut(Seen)) {
-        let head = self.head();
-        let mut show = |Piece { start, size, kind, .. }| {
-            see(match kind {
-                Kind::Own => Seen { payload: start, len: size, kind },
-                Kind::Used | Kind::Mapped => self.seen(start + head, size - head, kind),
-                Kind::Free => Seen { payload: start + head, len: size - head, kind },
-            })
-        };
-        either!(self, engine => Engine::walk(engine, &mut show));
-    }
-
-    /// A used block whose payload begins at `at`, or behind it if the block is aligned.
-    #[inline(never)]
-    fn seen(&self, at: usize, len: usize, kind: Kind) -> Seen {
-        let held = match self.locate(at) {
-            Err(Fault::Interior(payload)) => self.locate(payload),
-            found => found,
-        };
-        let Ok(Held { payload, len }) = held else { return Seen { payload: at, len, kind } };
-        Seen { payload: payload.addr(), len, kind }
-    }
-
-    /// Bytes before a payload.
-    const fn head(&self) -> usize {
-        match self {
-            Self::Tagged(_) | Self::Design(AnyEngine::FreeList(_)) => 8,
-            Self::Design(AnyEngine::Families(_)) => 16,
-            Self::Design(_) => 0,
-        }
+    pub fn walk(&self, see: &mut dyn FnMut(Piece)) {
+        either!(self, engine => Engine::walk(engine, see));
     }
 
     /// Calls `see` with every order of a buddy heap: the bytes of its blocks, and how many are free.

@@ -55,7 +55,7 @@ impl Named {
         let align = if align == 0 { ALIGN } else { align };
         let pool = Pool::new(0, name, len, align, hooks).ok_or(Trouble::Invalid)?;
         let pages = |backing| Pages::new(backing, Growth::Geometric);
-        self.hall()?.pools.add(|backing| NamedPool { pool, pages: pages(backing), leaving: 0 })
+        self.hall()?.pools.add(|backing| Some(NamedPool { pool, pages: pages(backing), leaving: 0 }))
     }
 
     /// Lets `act` have the pool.

@@ -31,15 +31,18 @@ impl<T> Estate<T> {
     const BYTES: usize = round_up(size_of::<Self>(), PAGE);
 
     /// Makes one in a mapping of its own.
-    fn found(make: impl FnOnce(System) -> T) -> Option<*mut Self> {
+    fn found(make: impl FnOnce(System) -> Option<T>) -> Option<*mut Self> {
         let this = lot::map(ptr::null_mut(), Self::BYTES)?.cast::<Self>();
         // SAFETY: mapped just now, and large enough.
         let lot = unsafe { &raw mut (*this).lot };
         // SAFETY: [RO2], [K3](crate::os::backing)
         let backing = unsafe { System::drawing_on(lot) };
-        let made = Self { body: make(backing), lot: Lot::EMPTY };
+        let Some(body) = make(backing) else {
+            lot::unmap(this.cast(), Self::BYTES);
+            return None;
+        };
         // SAFETY: as above.
-        unsafe { this.write(made) };
+        unsafe { this.write(Self { body, lot: Lot::EMPTY }) };
         Some(this)
     }
 
@@ -68,8 +71,9 @@ impl<T: Send> Roll<T> {
     /// Nobody on it.
     pub const EMPTY: Self = Self { cells: Cells::EMPTY, kind: PhantomData };
 
-    /// Makes one; `make` gets the backing that it is to draw on. Its handle.
-    pub fn add(&self, make: impl FnOnce(System) -> T) -> Result<*mut u8, Trouble> {
+    /// Makes one; `make` gets the backing that it is to draw on, of which it must take nothing yet.
+    /// Its handle.
+    pub fn add(&self, make: impl FnOnce(System) -> Option<T>) -> Result<*mut u8, Trouble> {
         let estate = Estate::found(make).ok_or(Trouble::Memory)?;
         self.cells.fill(estate.cast()).inspect_err(|_| Estate::end(estate))
     }
