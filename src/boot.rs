@@ -73,7 +73,7 @@ fn obey() {
     name_problems(settings.strict);
     if settings.verbose {
         let version = env!("CARGO_PKG_VERSION");
-        complain(format_args!("version {version}, policy {}", settings.policy.row().name));
+        complain(format_args!("version {version}, policy {}", settings.policy.name()));
     }
     if settings.stats {
         PID.store(file::pid(), Ordering::Relaxed);

@@ -141,7 +141,7 @@ pub extern "C" fn heapmm_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_policy(name: *mut c_char, len: usize) -> c_int {
     let Some(ledger) = ALLOCATOR.ledger() else { return refuse(libc::EDEADLK) };
-    let text = ledger.policy.row().name.as_bytes();
+    let text = ledger.policy.name().as_bytes();
     if name.is_null() || len <= text.len() {
         return refuse(libc::ERANGE);
     }

@@ -131,7 +131,7 @@ const POLICIES: [Policy; 5] = [
 fn assert_row(name: &str, steps: &[Step], how: Realloc, expected: [f64; 5]) {
     for (policy, expected) in POLICIES.into_iter().zip(expected) {
         let got = Player::new(policy).play(steps, how);
-        assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.row().name);
+        assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.name());
     }
 }
 

@@ -121,6 +121,7 @@ impl Cells {
     }
 
     /// The slot of `handle`, to be used while it is kept; `Gone` if the handle names no cell.
+    #[inline(never)]
     pub fn enter(&self, handle: *const u8) -> Result<Guard<'_, Slot>, Trouble> {
         self.cell(handle).ok_or(Trouble::Gone)?.0.lock.enter().ok_or(Trouble::Inside)
     }

@@ -158,7 +158,7 @@ impl Named {
                 of.free_blocks,
                 of.largest_free,
             ];
-            let (name, policy) = (heap.name.as_word(), heap.place.policy().row().name);
+            let (name, policy) = (heap.name.as_word(), heap.place.policy().name());
             written = written.and(write!(out, "{:<17} {policy:<16}", name.text()));
             figures.iter().for_each(|figure| written = written.and(write!(out, " {figure:>12}")));
             written = written.and(writeln!(out));

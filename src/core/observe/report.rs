@@ -20,7 +20,7 @@ pub struct Process<'a> {
 /// A report for people: one figure a line.
 pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::Result {
     let name = core::str::from_utf8(process.command).unwrap_or("?");
-    writeln!(out, "heapmm  {name}  pid {}  policy {}", process.pid, ledger.policy.row().name)?;
+    writeln!(out, "heapmm  {name}  pid {}  policy {}", process.pid, ledger.policy.name())?;
     ledger.rows.each(|row, help, bytes| {
         let _ = writeln!(out, "{bytes:>16}  {row:<12} {help}");
     });
@@ -47,7 +47,7 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
 pub fn json(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::Result {
     write!(out, "{{\"schema\":{SCHEMA},\"pid\":{},\"command\":\"", process.pid)?;
     escape(out, process.command)?;
-    write!(out, "\",\"policy\":\"{}\"", ledger.policy.row().name)?;
+    write!(out, "\",\"policy\":\"{}\"", ledger.policy.name())?;
     write!(out, ",\"footprint\":{},\"sum\":{}", ledger.footprint, ledger.rows.sum())?;
     ledger.rows.each(|row, _, bytes| {
         let _ = write!(out, ",\"{row}\":{bytes}");
@@ -94,7 +94,7 @@ pub fn xml(out: &mut dyn Write, ledger: &Ledger) -> fmt::Result {
         "<total type=\"mmap\" count=\"{}\" size=\"{}\"/>",
         ledger.mapped_blocks, ledger.mapped_footprint
     )?;
-    writeln!(out, "<heapmm policy=\"{}\">", ledger.policy.row().name)?;
+    writeln!(out, "<heapmm policy=\"{}\">", ledger.policy.name())?;
     ledger.rows.each(|row, _, bytes| {
         let _ = writeln!(out, "<row name=\"{row}\" size=\"{bytes}\"/>");
     });
