@@ -364,7 +364,8 @@ int heapmm_family_trim(void);
 // and is cut to 32 bytes. NULL with EINVAL for an unknown policy, with ENOMEM.
 //
 // Heaps are safe to use from all threads, and in the child of a fork; not in signal handlers. What
-// is freed stays with the heap until it is trimmed or destroyed.
+// is freed stays with the heap until it is trimmed or destroyed. To make a heap takes less than
+// 64 KiB of stack.
 //
 // # Safety
 //

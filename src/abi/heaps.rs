@@ -59,7 +59,8 @@ pub struct heapmm_heap_stats_t {
 /// and is cut to 32 bytes. NULL with EINVAL for an unknown policy, with ENOMEM.
 ///
 /// Heaps are safe to use from all threads, and in the child of a fork; not in signal handlers. What
-/// is freed stays with the heap until it is trimmed or destroyed.
+/// is freed stays with the heap until it is trimmed or destroyed. To make a heap takes less than
+/// 64 KiB of stack.
 ///
 /// # Safety
 ///

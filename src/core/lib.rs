@@ -21,6 +21,9 @@
 //! - *need*: bytes of the block that serves a request. *len*: payload bytes. *size*: with header.
 //! - *index*: the structure that finds a free block. *policy*: index and rule together.
 //! - *tail*: fresh bytes of a segment behind its last block.
+//! - *lot*: the mappings of one heap of the program. *estate*: the heap and its lot. *cell*: a lock
+//!   with an estate, named by a *handle*. *roll*: all cells of one kind. *hall*: all rolls.
+//! - *scroll*: text that is collected behind a lock, to be shown without it.
 
 #![no_std]
 

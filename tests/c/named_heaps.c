@@ -1,6 +1,8 @@
 /* Heaps: every policy serves, the figures add up, an end for all blocks, threads, forks, memory that is out. */
 #include "named.h"
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 
 static heapmm_heap_stats_t figures(heapmm_heap_t *heap)
 {
@@ -440,6 +442,129 @@ CASE(threads_share_a_heap_and_children_of_forks_go_on_with_it)
         CHECK_THAT(figures(heap).used_blocks, ==, 0);
         heapmm_heap_destroy(heap);
     }
+}
+
+static heapmm_heap_t *interrupted_heap;
+static heapmm_pool_t *interrupted_pool;
+static volatile int interruptions, refusals;
+
+static void interrupts(int number)
+{
+    int before = errno;
+    void *blocks[3];
+    blocks[0] = heapmm_heap_alloc(interrupted_heap, 100);
+    blocks[1] = heapmm_pool_alloc(interrupted_pool);
+    blocks[2] = HEAPMM_NEW(struct belief);
+    for (int i = 0; i < 3; i++)
+        refusals += blocks[i] == NULL;
+    heapmm_heap_free(interrupted_heap, blocks[0]);
+    heapmm_pool_free(interrupted_pool, blocks[1]);
+    HEAPMM_DELETE(blocks[2]);
+    errno = before;
+    interruptions += number == SIGALRM;
+}
+
+/* Not promised, and yet: who is inside already is refused, and nothing hangs or breaks. */
+CASE(a_call_from_a_signal_handler_is_served_or_refused)
+{
+    struct itimerval often = {{0, 200}, {0, 200}};
+    interrupted_heap = heapmm_heap_create("interrupted", "implicit-best");
+    interrupted_pool = heapmm_pool_create("interrupted", 100, 0, NULL, NULL);
+    HEAPMM_REGISTER(struct belief);
+    for (int i = 0; i < 500; i++)
+        heapmm_heap_alloc(interrupted_heap, 40);
+    signal(SIGALRM, interrupts);
+    CHECK_THAT(setitimer(ITIMER_REAL, &often, NULL), ==, 0);
+
+    for (int i = 0; interruptions < 1000; i++) {
+        void *block = heapmm_heap_alloc(interrupted_heap, (size_t)i % 1000);
+        void *object = heapmm_pool_alloc(interrupted_pool);
+        struct belief *belief = HEAPMM_NEW(struct belief);
+        CHECK(block != NULL && object != NULL && belief != NULL);
+        heapmm_heap_free(interrupted_heap, block);
+        heapmm_pool_free(interrupted_pool, object);
+        HEAPMM_DELETE(belief);
+    }
+
+    signal(SIGALRM, SIG_IGN);
+    CHECK_THAT(refusals, >, 0);
+    CHECK_THAT(figures(interrupted_heap).used_blocks, ==, 500);
+    CHECK_THAT(heapmm_pool_destroy(interrupted_pool), ==, 0);
+}
+
+static void forks(int number)
+{
+    int before = errno, status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        signal(SIGALRM, SIG_DFL);
+        heapmm_heap_t *own = heapmm_heap_create("child", NULL);
+        _exit(heapmm_heap_alloc(own, 100) == NULL);
+    }
+    CHECK_THAT(waitpid(pid, &status, 0), ==, pid);
+    CHECK_THAT(status, ==, 0);
+    errno = before;
+    interruptions += number == SIGALRM;
+}
+
+static void *uses_until(void *stop)
+{
+    sigset_t none;
+    sigfillset(&none);
+    pthread_sigmask(SIG_BLOCK, &none, NULL);
+    while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+        heapmm_heap_free(interrupted_heap, heapmm_heap_alloc(interrupted_heap, 1000));
+        heapmm_heap_destroy(heapmm_heap_create("short", NULL));
+    }
+    return NULL;
+}
+
+CASE(a_fork_in_a_signal_handler_does_not_hang)
+{
+    struct itimerval often = {{0, 3000}, {0, 3000}};
+    pthread_t threads[2];
+    int stop = 0;
+    interrupted_heap = heapmm_heap_create("interrupted", "implicit-best");
+    for (int i = 0; i < 2000; i++)
+        heapmm_heap_alloc(interrupted_heap, 40);
+    for (int i = 0; i < 2; i++)
+        CHECK_THAT(pthread_create(&threads[i], NULL, uses_until, &stop), ==, 0);
+    signal(SIGALRM, forks);
+    CHECK_THAT(setitimer(ITIMER_REAL, &often, NULL), ==, 0);
+
+    while (interruptions < 100)
+        heapmm_heap_free(interrupted_heap, heapmm_heap_alloc(interrupted_heap, 1000));
+
+    signal(SIGALRM, SIG_IGN);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++)
+        CHECK_THAT(pthread_join(threads[i], NULL), ==, 0);
+    CHECK_THAT(figures(interrupted_heap).used_blocks, ==, 2000);
+}
+
+static void *makes_one_of_each(void *unused)
+{
+    for (int i = 0; i < POLICY_COUNT; i++) {
+        heapmm_heap_t *heap = heapmm_heap_create("small stack", POLICIES[i]);
+        char *block = heapmm_heap_alloc(heap, 1000);
+        CHECK((block = heapmm_heap_realloc(heap, block, 50000)) != NULL);
+        heapmm_heap_destroy(heap);
+    }
+    heapmm_pool_t *pool = heapmm_pool_create("small stack", 100, 0, NULL, NULL);
+    CHECK(heapmm_pool_alloc(pool) != NULL && HEAPMM_NEW(long) != NULL);
+    int null = open("/dev/null", O_WRONLY);
+    CHECK_THAT(heapmm_heapinfo(null) + heapmm_slabinfo(null) + heapmm_buddyinfo(null) + heapmm_family_table(null), ==, 0);
+    return unused;
+}
+
+CASE(a_thread_with_a_stack_of_64_kib_can_make_everything)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 64 << 10) == 0);
+    CHECK_THAT(pthread_create(&thread, &small, makes_one_of_each, NULL), ==, 0);
+    CHECK_THAT(pthread_join(thread, NULL), ==, 0);
 }
 
 static void *makes_and_destroys(void *stop)

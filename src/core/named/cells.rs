@@ -41,9 +41,10 @@ impl<T> Gate<T> {
 
     /// Takes the lock for a fork. Who is not patient gives up after a while.
     pub fn hold(&self, patient: bool) {
-        let guard = match patient {
-            true => self.lock.enter(),
-            false => (0..PATIENCE).find_map(|_| self.lock.try_enter().or_else(call::give_way)),
+        let guard = if patient || self.lock.is_mine() {
+            self.lock.enter()
+        } else {
+            (0..PATIENCE).find_map(|_| self.lock.try_enter().or_else(call::give_way))
         };
         self.is_held.store(guard.map(core::mem::forget).is_some(), Ordering::Relaxed);
     }
