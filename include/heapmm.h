@@ -10,6 +10,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Memory by the kinds of structures of the application, C and C++:
+ *
+ *     HEAPMM_REGISTER(struct emp);                       0, or -1 with errno
+ *     struct emp *one = HEAPMM_NEW(struct emp);          zeroed, as by calloc; NULL with errno
+ *     struct emp *ten = HEAPMM_NEW_N(struct emp, 10);    ten in a row
+ *     HEAPMM_DELETE(ten);                                NULL is nothing
+ *     heapmm_family_table(1);                            the table of usage per structure
+ *
+ * The name of a family is the type as it is written here. A type that was not registered is, at
+ * its first use. In C++ no constructor runs.
+ */
+#ifdef __cplusplus
+#define HEAPMM_ALIGN_OF(type) alignof(type)
+#else
+#define HEAPMM_ALIGN_OF(type) _Alignof(type)
+#endif
+#define HEAPMM_REGISTER(type) heapmm_family_register(#type, sizeof(type))
+#define HEAPMM_NEW(type) ((type *)heapmm_family_alloc(#type, sizeof(type), HEAPMM_ALIGN_OF(type), 1))
+#define HEAPMM_NEW_N(type, count) \
+  ((type *)heapmm_family_alloc(#type, sizeof(type), HEAPMM_ALIGN_OF(type), (count)))
+#define HEAPMM_DELETE(payload) heapmm_family_free(payload)
+
 // What a block is.
 typedef enum {
   // In the hands of the program.
@@ -21,6 +43,12 @@ typedef enum {
   // In the hands of the program, a mapping of its own.
   HEAPMM_MAPPED = 3,
 } heapmm_kind_t;
+
+// A heap beside the process heap: a name, a policy, and memory of its own.
+typedef struct heapmm_heap_t heapmm_heap_t;
+
+// A named cache of equal objects, with memory of its own.
+typedef struct heapmm_pool_t heapmm_pool_t;
 
 // The figures of the process. All but the first are bytes unless their name says otherwise.
 //
@@ -60,11 +88,104 @@ typedef struct {
   size_t segments;
   // Number of system calls made.
   uint64_t system_calls;
+  // Taken besides, for heaps, pools and families that the program made.
+  size_t named;
 } heapmm_stats_t;
 
 // Called by [`heapmm_walk`] with the payload of a block, its bytes, its kind, and `arg`; a value
 // other than 0 ends the walk. It may not free or resize blocks.
 typedef int (*heapmm_visit_t)(void *payload, size_t len, heapmm_kind_t kind, void *arg);
+
+// Constructs or destroys the object of `size` bytes. It may call malloc, and the pool too.
+typedef void (*heapmm_hook_t)(void *object, size_t size);
+
+// The figures of one pool.
+typedef struct {
+  // `sizeof` of this structure, set by the caller: a newer library fills what an older caller knows.
+  size_t size;
+  // Bytes of an object.
+  size_t object_size;
+  // Bytes from one object to the next.
+  size_t stride;
+  // Number of objects in a slab.
+  size_t slab_objects;
+  // Bytes of a slab.
+  size_t slab_bytes;
+  // Number of slabs.
+  size_t slabs;
+  // Number of objects in the hands of the program.
+  size_t used;
+  // Number of objects that the slabs have room for.
+  size_t objects;
+  // Number of objects created so far: calls of the constructor, if there is one.
+  uint64_t constructed;
+  // Number of objects whose slab went back: calls of the destructor, if there is one.
+  uint64_t destroyed;
+  // Number of objects handed out so far.
+  uint64_t allocs;
+  // Bytes taken from the system and not given back.
+  size_t footprint;
+} heapmm_pool_stats_t;
+
+// The figures of one family of structures.
+typedef struct {
+  // `sizeof` of this structure, set by the caller: a newer library fills what an older caller knows.
+  size_t size;
+  // Bytes of one structure.
+  size_t object_size;
+  // Number of blocks in its VM pages.
+  size_t blocks;
+  // Of these, free ones.
+  size_t free_blocks;
+  // Of these, ones in the hands of the program.
+  size_t used_blocks;
+  // Bytes of the blocks in the hands of the program.
+  size_t used_bytes;
+  // Number of VM pages; 0 after the last block was freed.
+  size_t pages;
+  // Their bytes.
+  size_t page_bytes;
+  // Bytes that the manager uses: meta blocks, and the queue of free blocks.
+  size_t manager_bytes;
+} heapmm_family_stats_t;
+
+// The figures of one heap. All but the first are bytes unless their name says otherwise.
+//
+// `live + tags + free + tail + metadata` is `footprint`.
+typedef struct {
+  // `sizeof` of this structure, set by the caller: a newer library fills what an older caller knows.
+  size_t size;
+  // Taken from the system and not given back.
+  size_t footprint;
+  // The most that the footprint ever was.
+  size_t peak_footprint;
+  // In the hands of the program: bytes that it may use.
+  size_t live;
+  // Headers of used blocks.
+  size_t tags;
+  // Free bytes that a request could get.
+  size_t free;
+  // Never touched, behind the last block.
+  size_t tail;
+  // The heap's own tables, heads, and what nobody can use.
+  size_t metadata;
+  // Number of blocks in the hands of the program.
+  size_t used_blocks;
+  // Number of free blocks.
+  size_t free_blocks;
+  // Size of the largest free block; for `freelist` without its node.
+  size_t largest_free;
+  // Number of blocks handed out so far.
+  uint64_t allocs;
+  // Number of blocks taken back so far.
+  uint64_t frees;
+  // Number of blocks split so far.
+  uint64_t splits;
+  // Number of merges of neighbours so far.
+  uint64_t coalesces;
+  // Number of free blocks that searches have looked at.
+  uint64_t probes;
+} heapmm_heap_stats_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -138,6 +259,188 @@ int heapmm_check(void);
 
 // Gives memory back to the system but `keep` bytes at the top; 1 if any was given back.
 int heapmm_trim(size_t keep);
+
+// A new pool of objects of `size` bytes at multiples of `align`, a power of two up to 4096, or 0
+// for 16. `ctor` is called once for each object before it is handed out for the first time, `dtor`
+// once before its memory goes back; both may be NULL. Between uses an object stays as the program
+// left it. `name` is for reports, and is cut to 32 bytes. NULL with EINVAL or ENOMEM.
+//
+// Pools are safe to use from all threads, and in the child of a fork; not in signal handlers.
+//
+// # Safety
+//
+// `name` is NULL or a string that ends in a zero byte; `ctor` and `dtor` can be called with objects
+// of the pool, by every thread that uses it.
+heapmm_pool_t *heapmm_pool_create(const char *name,
+                                  size_t size,
+                                  size_t align,
+                                  heapmm_hook_t ctor,
+                                  heapmm_hook_t dtor);
+
+// An object of `pool`, constructed; NULL with ENOMEM. A partial slab is used before an empty one,
+// and that before a new one.
+void *heapmm_pool_alloc(heapmm_pool_t *pool);
+
+// Takes `object` of `pool` back as it is, constructed; NULL is nothing.
+//
+// # Safety
+//
+// `object` is NULL or an object of `pool` in use. Others are recognised and reported.
+void heapmm_pool_free(heapmm_pool_t *pool, void *object);
+
+// Destroys the objects of all slabs that are empty and gives their memory back; the number of
+// bytes that went back to the system.
+size_t heapmm_pool_shrink(heapmm_pool_t *pool);
+
+// Destroys all objects of `pool` and gives all its memory back; the handle means nothing any more.
+// 0, or -1 with EBUSY as long as an object is in use: then nothing happens. NULL is nothing.
+//
+// # Safety
+//
+// No other thread uses the pool any more.
+int heapmm_pool_destroy(heapmm_pool_t *pool);
+
+// Fills `stats`, whose `size` the caller has set; 0, or -1 with EINVAL.
+//
+// # Safety
+//
+// `stats` can be written for `stats->size` bytes.
+int heapmm_pool_stats(heapmm_pool_t *pool, heapmm_pool_stats_t *stats);
+
+// Writes all slab caches to `fd` in the shape of /proc/slabinfo, version 2.1: pools, the caches of
+// heaps with the policy `slab`, and the size classes under malloc. 0, or -1 with errno.
+int heapmm_slabinfo(int fd);
+
+// Makes the family of structures called `name`, if there is none yet. 0, or -1: EINVAL for a name
+// that is empty, longer than 80 bytes or taken by structures of another size; ENOMEM.
+//
+// # Safety
+//
+// `name` is NULL or a string that ends in a zero byte.
+int heapmm_family_register(const char *name, size_t size);
+
+// Memory for `count` structures in a row, all zero, at a multiple of `align`, a power of two. A
+// family that was not registered is. NULL with EINVAL as for [`heapmm_family_register`], or ENOMEM.
+//
+// # Safety
+//
+// `name` is NULL or a string that ends in a zero byte.
+void *heapmm_family_alloc(const char *name, size_t size, size_t align, size_t count);
+
+// Takes the structures at `payload` back; NULL is nothing.
+//
+// # Safety
+//
+// `payload` is NULL or came from [`heapmm_family_alloc`]. Others are recognised and reported.
+void heapmm_family_free(void *payload);
+
+// Fills `stats`, whose `size` the caller has set, for the family called `name`. 0, or -1 with
+// EINVAL if there is none.
+//
+// # Safety
+//
+// `name` is NULL or a string that ends in a zero byte; `stats` can be written for `stats->size` bytes.
+int heapmm_family_stats(const char *name,
+                        heapmm_family_stats_t *stats);
+
+// Writes the table of families to `fd`: for each its blocks, total, free and occupied, and the
+// bytes in use; its VM pages, their bytes, the share in use by the program, and the bytes used by
+// the manager. The last line is their sum. 0, or -1 with errno.
+int heapmm_family_table(int fd);
+
+// Writes every block of the family called `name` to `fd`: address, bytes, free or occupied. 0, or
+// -1 with EINVAL if there is none, or the errno of write(2).
+//
+// # Safety
+//
+// `name` is NULL or a string that ends in a zero byte.
+int heapmm_family_dump(const char *name, int fd);
+
+// Gives free pages of the families back to the system; 1 if any went back.
+int heapmm_family_trim(void);
+
+// A new heap with memory of its own. `policy` is a name that `heapmm policies` lists, or NULL for
+// the default; of `fast` the placement is used, not the caches of threads. `name` is for reports,
+// and is cut to 32 bytes. NULL with EINVAL for an unknown policy, with ENOMEM.
+//
+// Heaps are safe to use from all threads, and in the child of a fork; not in signal handlers. What
+// is freed stays with the heap until it is trimmed or destroyed. To make a heap takes less than
+// 64 KiB of stack.
+//
+// # Safety
+//
+// Both are NULL or strings that end in a zero byte.
+heapmm_heap_t *heapmm_heap_create(const char *name, const char *policy);
+
+// Gives all memory of `heap` back to the system at once, whatever is in it. Its blocks and the
+// handle mean nothing any more. NULL is nothing.
+//
+// # Safety
+//
+// No other thread uses the heap any more, and nobody its blocks.
+void heapmm_heap_destroy(heapmm_heap_t *heap);
+
+// `len` bytes of `heap`, not initialised, at a multiple of 16; NULL with ENOMEM.
+void *heapmm_heap_alloc(heapmm_heap_t *heap, size_t len);
+
+// `count` times `len` bytes of `heap`, all zero; NULL with ENOMEM.
+void *heapmm_heap_calloc(heapmm_heap_t *heap, size_t count, size_t len);
+
+// `len` bytes of `heap` at a multiple of `align`, a power of two; NULL with EINVAL or ENOMEM.
+void *heapmm_heap_aligned(heapmm_heap_t *heap, size_t align, size_t len);
+
+// Makes the block at `payload` of `heap` hold `len` bytes; it may move. With NULL as `payload` it
+// allocates; with 0 as `len` it takes the block back. NULL with ENOMEM leaves it as it was.
+//
+// # Safety
+//
+// `payload` is NULL or a live block of `heap`. Others are recognised and reported.
+void *heapmm_heap_realloc(heapmm_heap_t *heap, void *payload, size_t len);
+
+// Takes the block at `payload` of `heap` back; NULL is nothing.
+//
+// # Safety
+//
+// `payload` is NULL or a live block of `heap`. Others are recognised and reported.
+void heapmm_heap_free(heapmm_heap_t *heap, void *payload);
+
+// Bytes that may be used at `payload` of `heap`, at least what was asked for; 0 for NULL.
+//
+// # Safety
+//
+// As for [`heapmm_heap_free`].
+size_t heapmm_heap_usable_size(heapmm_heap_t *heap, void *payload);
+
+// Takes `bytes` from the system at once, in one piece; 0, or -1 with ENOMEM. A heap with the
+// policy `freelist` that has taken 4096 so is one free node of 4088 bytes.
+int heapmm_heap_reserve(heapmm_heap_t *heap, size_t bytes);
+
+// Gives free memory of `heap` back to the system but about `keep` bytes; 1 if any was given back,
+// 0 if not.
+int heapmm_heap_trim(heapmm_heap_t *heap, size_t keep);
+
+// Fills `stats`, whose `size` the caller has set; 0, or -1 with EINVAL.
+//
+// # Safety
+//
+// `stats` can be written for `stats->size` bytes.
+int heapmm_heap_stats(heapmm_heap_t *heap, heapmm_heap_stats_t *stats);
+
+// Calls `visit` with every block of `heap`, in address order within each segment: the heap as it
+// was when the walk began. Here `visit` may do what it wants, with the heap too. 0, or what
+// `visit` ended the walk with, or -1 with EINVAL or ENOMEM.
+//
+// # Safety
+//
+// `visit` is a function of that type, or NULL.
+int heapmm_heap_walk(heapmm_heap_t *heap, heapmm_visit_t visit, void *arg);
+
+// Writes one line for each heap to `fd`: name, policy, figures. 0, or -1 with errno.
+int heapmm_heapinfo(int fd);
+
+// Writes the free blocks of each order of all buddy heaps to `fd`, one line for each heap, in the
+// shape of /proc/buddyinfo. 0, or -1 with errno.
+int heapmm_buddyinfo(int fd);
 
 #ifdef __cplusplus
 }  // extern "C"

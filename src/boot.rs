@@ -14,6 +14,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use heapmm_core::allocator::Forking;
+use heapmm_core::named::NAMED;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{environment, file, thread};
@@ -72,7 +73,7 @@ fn obey() {
     name_problems(settings.strict);
     if settings.verbose {
         let version = env!("CARGO_PKG_VERSION");
-        complain(format_args!("version {version}, policy {}", settings.policy.row().name));
+        complain(format_args!("version {version}, policy {}", settings.policy.name()));
     }
     if settings.stats {
         PID.store(file::pid(), Ordering::Relaxed);
@@ -110,6 +111,8 @@ fn name_problems(strict: bool) {
 }
 
 extern "C" fn before_fork() {
+    // First what may be held for longer.
+    NAMED.before_fork();
     let taken = ALLOCATOR.before_fork();
     // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
     unsafe { FORKING.0.get().write(taken) };
@@ -129,6 +132,8 @@ fn after_fork(is_child: bool) {
     let taken = unsafe { FORKING.0.get().replace(Forking::NONE) };
     // SAFETY: this thread, or the one it is a copy of, took these locks in `before_fork`.
     unsafe { ALLOCATOR.after_fork(taken, is_child) };
+    // SAFETY: as above.
+    unsafe { NAMED.after_fork() };
 }
 
 pub(crate) unsafe extern "C" fn thread_ended(_word: *mut c_void) {

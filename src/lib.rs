@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   abi::stdlib   malloc, free and the rest of the glibc family
-//!   abi::heapmm   heapmm_*: all that include/heapmm.h declares
+//!   abi::heapmm   heapmm_*: with pools, families and heaps all that include/heapmm.h declares
 //!   abi::loader   dlopen without RTLD_DEEPBIND
 //!   boot          constructor, fork, exit: the late and optional parts
 //! ```

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["settings"],
     &["engine", "slab"],
     &["cache"],
-    &["allocator", "observe"],
+    &["allocator", "observe", "named"],
 ];
 
 /// Who may name the package libc: the floor that talks to the operating system.

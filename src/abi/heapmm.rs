@@ -52,6 +52,8 @@ pub struct heapmm_stats_t {
     pub segments: usize,
     /// Number of system calls made.
     pub system_calls: u64,
+    /// Taken besides, for heaps, pools and families that the program made.
+    pub named: usize,
 }
 
 /// What a block is.
@@ -139,7 +141,7 @@ pub extern "C" fn heapmm_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn heapmm_policy(name: *mut c_char, len: usize) -> c_int {
     let Some(ledger) = ALLOCATOR.ledger() else { return refuse(libc::EDEADLK) };
-    let text = ledger.policy.row().name.as_bytes();
+    let text = ledger.policy.name().as_bytes();
     if name.is_null() || len <= text.len() {
         return refuse(libc::ERANGE);
     }
@@ -209,6 +211,7 @@ pub unsafe extern "C" fn heapmm_stats(stats: *mut heapmm_stats_t) -> c_int {
         largest_free: ledger.largest_free,
         segments: counts.segments,
         system_calls: ledger.calls.iter().sum(),
+        named: ledger.named,
     };
     // SAFETY: the caller's promise; `known` is no more than either side has.
     unsafe { stats.cast::<u8>().copy_from_nonoverlapping((&raw const full).cast(), known) };
@@ -237,7 +240,7 @@ pub unsafe extern "C" fn heapmm_walk(visit: heapmm_visit_t, arg: *mut c_void) ->
     ended
 }
 
-fn kind_of(kind: Kind) -> heapmm_kind_t {
+pub(super) fn kind_of(kind: Kind) -> heapmm_kind_t {
     match kind {
         Kind::Used => heapmm_kind_t::HEAPMM_USED,
         Kind::Mapped => heapmm_kind_t::HEAPMM_MAPPED,

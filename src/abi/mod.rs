@@ -1,6 +1,10 @@
 //! The exported names.
 
+mod families;
 mod figures;
 mod heapmm;
+mod heaps;
 mod loader;
+mod named;
+mod pools;
 mod stdlib;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   5  allocator   which room serves this request         observe: the wing that looks
-//!      settings    what the environment wants
+//!      settings    what the environment wants         named: heaps, pools, families of the program
 //!   4  cache       this thread's objects: magazines, depot
 //!   3  slab        equal objects in spans; address -> room
 //!      engine      what live use, replay and other allocators share
@@ -21,6 +21,9 @@
 //! - *need*: bytes of the block that serves a request. *len*: payload bytes. *size*: with header.
 //! - *index*: the structure that finds a free block. *policy*: index and rule together.
 //! - *tail*: fresh bytes of a segment behind its last block.
+//! - *lot*: the mappings of one heap of the program. *estate*: the heap and its lot. *cell*: a lock
+//!   with an estate, named by a *handle*. *roll*: all cells of one kind. *hall*: all rolls.
+//! - *scroll*: text that is collected behind a lock, to be shown without it.
 
 #![no_std]
 
@@ -32,6 +35,7 @@ pub mod block;
 pub mod cache;
 pub mod engine;
 pub mod heap;
+pub mod named;
 pub mod observe;
 pub mod os;
 pub mod policy;

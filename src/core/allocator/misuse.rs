@@ -1,6 +1,7 @@
 //! What a program did wrong, in one line.
 
 use crate::heap::Fault;
+use crate::named::{NAMED, Owner};
 use crate::os::out;
 use crate::settings::Errors;
 
@@ -29,8 +30,15 @@ impl Misuse {
 
     fn say<T>(self, end: impl FnOnce(core::fmt::Arguments<'_>) -> T) -> T {
         let Self { call, payload: p, fault } = self;
+        let owner = (fault == Fault::Foreign).then(|| NAMED.owner(p.addr())).flatten();
+        if let Some(Owner { name, taker }) = owner {
+            let name = name.text();
+            return end(format_args!(
+                "invalid {call} of {p:p}: a block of '{name}', which {taker} takes back"
+            ));
+        }
         match fault {
-            Fault::Freed if call == "free" => end(format_args!("double free of {p:p}")),
+            Fault::Freed if call.ends_with("free") => end(format_args!("double free of {p:p}")),
             Fault::Freed => end(format_args!("invalid {call} of {p:p}: the block is free")),
             Fault::Foreign => end(format_args!("invalid {call} of {p:p}: not a pointer from heapmm")),
             Fault::Interior(start) => {

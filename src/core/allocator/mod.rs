@@ -11,6 +11,7 @@
 //! - **A2** The static starts as a working allocator: no initialiser has to run first.
 
 mod bins;
+mod census;
 mod fast;
 mod large;
 mod locate;
@@ -23,6 +24,7 @@ mod threads;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 pub use crate::engine::Grant;
+pub use census::Count;
 pub use misuse::Misuse;
 pub use state::State;
 

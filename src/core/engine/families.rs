@@ -25,7 +25,7 @@ mod shelf;
 mod tests;
 
 use self::family::Family;
-pub use self::family::FamilyFigures;
+pub use self::family::{FamilyFigures, NAME};
 use self::frame::{Frame, GRANULE, Meta};
 use self::shelf::{SHELF, Shelf};
 use super::pages::{Pages, Span};
@@ -37,6 +37,9 @@ use crate::os::backing::Backing;
 
 /// OS pages of a VM page.
 const VM_PAGE: usize = 2;
+
+/// Bytes of a meta block.
+pub const META: usize = GRANULE;
 
 /// Families by size: their names, and the most bytes of a request.
 const BY_SIZE: [(&[u8], usize); 9] = [
@@ -78,9 +81,17 @@ impl<B> Families<B> {
         self.families.items().get(usize::from(id.0)).map(Family::figures)
     }
 
-    /// All families, those by size first.
-    pub fn families(&self) -> impl Iterator<Item = FamilyFigures<'_>> {
-        self.families.items().iter().map(Family::figures)
+    /// The registered families.
+    pub fn registered(&self) -> impl Iterator<Item = (FamilyId, FamilyFigures<'_>)> {
+        let all = self.families.items().iter().enumerate().skip(BY_SIZE.len());
+        all.map(|(number, family)| (FamilyId(number as u16), family.figures()))
+    }
+
+    /// The family called `name`.
+    pub fn named(&self, name: &[u8]) -> Option<FamilyId> {
+        let own =
+            self.families.items().iter().skip(BY_SIZE.len()).position(|family| family.is_named(name))?;
+        Some(FamilyId((BY_SIZE.len() + own) as u16))
     }
 
     /// Calls `see` with every block of a family: address of its data, their bytes, whether it
@@ -215,9 +226,8 @@ impl<B: Backing> Families<B> {
     /// `None` if the name is taken by another length, or memory or numbers are out.
     pub fn register(&mut self, name: &[u8], len: usize) -> Option<FamilyId> {
         self.found()?;
-        let named = |family: &Family| family.name() == &name[..name.len().min(family::NAME)];
-        if let Some(number) = self.families.items().iter().position(named) {
-            return (self.families.items()[number].len == len).then_some(FamilyId(number as u16));
+        if let Some(FamilyId(number)) = self.named(name) {
+            return (self.families.items()[usize::from(number)].len == len).then_some(FamilyId(number));
         }
         let number = self.families.count();
         if len == 0 || number >= usize::from(SHELF) || !self.families.reserve(&mut self.pages, number + 1) {
@@ -227,11 +237,11 @@ impl<B: Backing> Families<B> {
         Some(FamilyId(number as u16))
     }
 
-    /// Memory for `count` structures of a family in a row.
-    pub fn allocate_in(&mut self, id: FamilyId, count: usize) -> Option<Grant> {
+    /// Memory for `count` structures of a family in a row, at a multiple of `align`, a power of two.
+    pub fn allocate_in(&mut self, id: FamilyId, count: usize, align: usize) -> Option<Grant> {
         let family = self.families.items().get(usize::from(id.0))?;
         let len = family.len.checked_mul(count)?;
-        self.place(usize::from(id.0), len, GRANULE)
+        self.place(usize::from(id.0), len, align)
     }
 
     fn place(&mut self, family: usize, len: usize, align: usize) -> Option<Grant> {

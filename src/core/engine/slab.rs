@@ -15,7 +15,7 @@ mod cache;
 pub mod classes;
 pub mod pool;
 
-use self::cache::Cache;
+pub use self::cache::Cache;
 use super::pages::{Pages, Span};
 use super::{Engine, Figures, Grant, Held, Kind, Piece};
 use crate::fatal;
@@ -51,6 +51,11 @@ impl<B, const LOG: u32> Slab<B, LOG> {
             class += 1;
         }
         Self { pages: Pages::new(backing, growth), caches, figures: Figures::NONE }
+    }
+
+    /// Its caches, one for each class.
+    pub fn caches(&self) -> &[Cache] {
+        &self.caches[..classes::count(LOG)]
     }
 
     /// The class whose objects hold `len` bytes at a multiple of `align`: slabs begin at a page,

@@ -54,7 +54,9 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             if tail >= missing {
                 return Some(self.carve(&brink, lead, need));
             }
-            self.stretch(brink.segment, missing - tail)?;
+            let room = if align > ALIGN { align } else { 0 };
+            let whole = OVERHEAD.checked_add(need)?.checked_add(room)?;
+            self.stretch(brink.segment, missing - tail, whole)?;
         }
         None
     }
@@ -69,7 +71,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let Some(brink) = self.brink().filter(ends) else { return false };
         let missing = need - tag.size() - brink.have;
         let tail = brink.segment.tail();
-        if tail < missing && self.stretch(brink.segment, missing - tail).is_none() {
+        if tail < missing && self.stretch(brink.segment, missing - tail, 0).is_none() {
             return false;
         }
         if self.segments.newest() != Some(brink.segment) || brink.segment.tail() < missing {
@@ -129,14 +131,19 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         Placed { block, dirty: soiled.saturating_sub(payload).min(need - WORD) }
     }
 
-    /// Adds at least `least` bytes: to the tail of `segment`, or as a new segment.
-    fn stretch(&mut self, segment: Segment, least: usize) -> Option<()> {
-        let run = self.ask(segment.end(), least)?;
+    /// Adds at least `least` bytes to the tail of `segment`; or `whole`, if that is more, as a new
+    /// segment: there the block gets nothing from what was free before.
+    fn stretch(&mut self, segment: Segment, least: usize, whole: usize) -> Option<()> {
+        let mut run = self.ask(segment.end(), least)?;
         if run.base == segment.end() {
             // SAFETY: [K1]: the new bytes are fresh and ours.
             unsafe { segment.set_end(run.base.wrapping_add(run.len)) };
             self.segments.widen(segment);
             return Some(());
+        }
+        if run.len < whole && self.backing.release(run) {
+            self.counts.footprint -= run.len;
+            run = self.ask(core::ptr::null_mut(), whole)?;
         }
         self.seal_off(segment);
         self.adopt(run)

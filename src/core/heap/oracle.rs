@@ -132,7 +132,7 @@ const POLICIES: [Policy; 5] = [
 fn assert_row(name: &str, steps: &[Step], how: Realloc, expected: [f64; 5]) {
     for (policy, expected) in POLICIES.into_iter().zip(expected) {
         let got = Player::new(policy).play(steps, how);
-        assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.row().name);
+        assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.name());
     }
 }
 
@@ -179,7 +179,7 @@ fn the_format_of_the_textbook_uses_what_the_oracle_says() {
     for ((name, steps), row) in traces().iter().zip(expected) {
         for (policy, expected) in POLICIES.into_iter().zip(row) {
             let got = Paper::new(BOOK, policy, BOOK.chunk).play(steps);
-            assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.row().name);
+            assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.name());
         }
     }
 }
@@ -190,7 +190,7 @@ fn the_heap_uses_as_much_as_its_naive_twin_on_paper() {
         for policy in POLICIES {
             let (twin, heap) =
                 (Paper::new(E64, policy, 0).play(&steps), Player::new(policy).play(&steps, Realloc::Copy));
-            assert!((twin - heap).abs() < 0.1, "{name} {}: {heap:.3}, the twin {twin:.3}", policy.row().name);
+            assert!((twin - heap).abs() < 0.1, "{name} {}: {heap:.3}, the twin {twin:.3}", policy.name());
         }
     }
 }

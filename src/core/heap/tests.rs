@@ -4,7 +4,8 @@ use super::draw::{EXACT, TestHeap, arena, assert_sound, draw, empty, heap_with};
 use super::{Coalesce, Fault, Heap, Request, Shape};
 use crate::block::{Block, WORD};
 use crate::os::PAGE;
-use crate::os::fake::Flaky;
+use crate::os::backing::{Backing, Run};
+use crate::os::fake::{Arena, Flaky};
 use crate::policy::{AnyIndex, Policy};
 
 macro_rules! for_every_policy {
@@ -321,4 +322,38 @@ fn random_work_matches_a_shadow_model(policy: Policy) {
         assert_sound(&heap);
         assert_eq!(heap.counts().used_blocks, 0);
     }
+}
+
+/// An arena whose break a stranger moves before each growth.
+struct Jumpy(Arena);
+
+impl Backing for Jumpy {
+    fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        self.0.skip(PAGE);
+        self.0.grow(end, least, want)
+    }
+
+    fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
+        self.0.shrink(from, len)
+    }
+
+    fn release(&mut self, run: Run) -> bool {
+        self.0.release(run)
+    }
+
+    fn purge(&mut self, at: *mut u8, len: usize) -> bool {
+        self.0.purge(at, len)
+    }
+}
+
+#[test]
+fn a_large_request_is_served_where_growth_is_never_adjacent() {
+    let mut heap = Heap::new(Jumpy(arena(64 << 20)), AnyIndex::EMPTY, Shape::DEFAULT);
+    heap.allocate(Request::of(100)).unwrap();
+
+    let large = heap.allocate(Request::of(6 << 20));
+    let aligned = heap.allocate(Request::aligned(3 << 20, 1 << 16));
+
+    assert!(large.is_some() && aligned.is_some());
+    assert!(heap.counts().footprint < 12 << 20, "{}", heap.counts().footprint);
 }

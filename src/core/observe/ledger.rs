@@ -8,7 +8,7 @@ use crate::block::WORD;
 use crate::block::segment::OVERHEAD;
 use crate::engine::{Engine, Figures};
 use crate::heap::Counts;
-use crate::os::call;
+use crate::os::{call, lot};
 use crate::policy::Policy;
 use crate::slab::rooms::GRANULE;
 
@@ -72,6 +72,8 @@ pub struct Ledger {
     pub mapped_footprint: usize,
     /// Size of the largest free block.
     pub largest_free: usize,
+    /// Bytes taken for heaps, pools and families that the program made: beside the footprint.
+    pub named: usize,
     /// What the heap has done.
     pub counts: Counts,
     /// System calls made, in the order of [`call::NAMES`].
@@ -143,6 +145,7 @@ impl Ledger {
             mapped_blocks: maps.count(),
             mapped_footprint: maps.footprint(),
             largest_free,
+            named: lot::held(),
             counts,
             calls: core::array::from_fn(call::count_of_row),
             policy: state.policy(),

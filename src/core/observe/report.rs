@@ -20,13 +20,17 @@ pub struct Process<'a> {
 /// A report for people: one figure a line.
 pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::Result {
     let name = core::str::from_utf8(process.command).unwrap_or("?");
-    writeln!(out, "heapmm  {name}  pid {}  policy {}", process.pid, ledger.policy.row().name)?;
+    writeln!(out, "heapmm  {name}  pid {}  policy {}", process.pid, ledger.policy.name())?;
     ledger.rows.each(|row, help, bytes| {
         let _ = writeln!(out, "{bytes:>16}  {row:<12} {help}");
     });
     writeln!(out, "{:>16}  {:<12} taken from the system", ledger.footprint, "footprint")?;
     let c = &ledger.counts;
     writeln!(out, "{:>16}  {:<12} the most that it ever was", ledger.peak_footprint, "peak")?;
+    if ledger.named != 0 {
+        let what = "besides, for heaps, pools and families of the program";
+        writeln!(out, "{:>16}  {:<12} {what}", ledger.named, "named")?;
+    }
     writeln!(
         out,
         "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees",
@@ -43,7 +47,7 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
 pub fn json(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::Result {
     write!(out, "{{\"schema\":{SCHEMA},\"pid\":{},\"command\":\"", process.pid)?;
     escape(out, process.command)?;
-    write!(out, "\",\"policy\":\"{}\"", ledger.policy.row().name)?;
+    write!(out, "\",\"policy\":\"{}\"", ledger.policy.name())?;
     write!(out, ",\"footprint\":{},\"sum\":{}", ledger.footprint, ledger.rows.sum())?;
     ledger.rows.each(|row, _, bytes| {
         let _ = write!(out, ",\"{row}\":{bytes}");
@@ -57,6 +61,7 @@ pub fn json(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
         ("purged", c.purged_bytes as u64),
         ("segments", c.segments as u64),
         ("peak_footprint", ledger.peak_footprint as u64),
+        ("named", ledger.named as u64),
         ("allocs", c.allocs),
         ("frees", c.frees),
         ("splits", c.splits),
@@ -89,7 +94,7 @@ pub fn xml(out: &mut dyn Write, ledger: &Ledger) -> fmt::Result {
         "<total type=\"mmap\" count=\"{}\" size=\"{}\"/>",
         ledger.mapped_blocks, ledger.mapped_footprint
     )?;
-    writeln!(out, "<heapmm policy=\"{}\">", ledger.policy.row().name)?;
+    writeln!(out, "<heapmm policy=\"{}\">", ledger.policy.name())?;
     ledger.rows.each(|row, _, bytes| {
         let _ = writeln!(out, "<row name=\"{row}\" size=\"{bytes}\"/>");
     });

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //!   System:  sbrk ──refused or foreign──► island behind the stranger ──refused──► mmap
-//!   Mapped:  mmap only, for heaps beside the main one
+//!            for a heap beside the main one: a lot of mappings
+//!   Mapped:  mmap only
 //! ```
 //!
 //! - **K1** What [`Backing::grow`] gives is zero-filled, readable and writable, starts on a
 //!   16-byte boundary and belongs to the heap alone.
 //! - **K2** Memory of others is never touched: growth is adjacent only if the break stands
 //!   where this heap left it.
+//! - **K3** A lot outlives the backing that draws on it, and serves nobody else.
 
 use core::ptr;
 
 use super::call;
+use super::lot::Lot;
 use super::{PAGE, round_down, round_up};
 
 /// A piece of fresh memory.
@@ -52,24 +55,44 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 const LEAST_MAPPING: usize = 1 << 20;
 
-/// The process heap: the program break, and mappings where the break is refused.
+/// The process heap: the program break, and mappings where the break is refused. Or a heap beside
+/// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
 #[derive(Debug)]
 pub struct System {
     /// Where the break stood at the first growth; 0 before it.
     first: usize,
     /// Whether the break is left alone.
     only_maps: bool,
+    /// Where a heap beside the process heap gets its memory; null for the process heap.
+    lot: *mut Lot,
 }
+
+// SAFETY: [K3]: a lot is nobody else's; it may move between threads with its backing.
+unsafe impl Send for System {}
 
 impl System {
     /// A backing that has taken nothing yet.
     pub const fn new() -> Self {
-        Self { first: 0, only_maps: false }
+        Self { first: 0, only_maps: false, lot: ptr::null_mut() }
     }
 
     /// One that leaves the break alone.
     pub const fn of_mappings() -> Self {
-        Self { first: 0, only_maps: true }
+        Self { first: 0, only_maps: true, lot: ptr::null_mut() }
+    }
+
+    /// A backing that draws on `lot`.
+    ///
+    /// # Safety
+    ///
+    /// [K3](self) holds as long as the backing is used.
+    pub const unsafe fn drawing_on(lot: *mut Lot) -> Self {
+        Self { first: 0, only_maps: true, lot }
+    }
+
+    fn lot(&mut self) -> Option<&mut Lot> {
+        // SAFETY: [K3]
+        unsafe { self.lot.as_mut() }
     }
 
     /// Whether `at` was given by the break rather than by a mapping.
@@ -122,10 +145,16 @@ impl Default for System {
 
 impl Backing for System {
     fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        if let Some(lot) = self.lot() {
+            return lot.grow(end, least, want);
+        }
         self.grow_break(end, least, want).or_else(|| Mapped.grow(end, least, want))
     }
 
     fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
+        if let Some(lot) = self.lot() {
+            return lot.release(from, len);
+        }
         if !self.is_break(from) {
             return call::unmap(from, len);
         }

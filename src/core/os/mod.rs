@@ -6,9 +6,11 @@
 //!   call      the system calls themselves, each one counted
 //!   lock      one futex lock that knows its owner
 //!   tables    mappings for tables that outgrow their first place
+//!   lot       the mappings of one heap beside the process heap
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
 //!   out       lines of text without an allocation; the end of the process
+//!   scroll    text of any length
 //! ```
 //!
 //! - **O1** No function here changes `errno`, but the one that says that memory is out.
@@ -21,7 +23,9 @@ pub mod environment;
 pub mod fake;
 pub mod file;
 pub mod lock;
+pub mod lot;
 pub mod out;
+pub mod scroll;
 pub mod tables;
 pub mod thread;
 

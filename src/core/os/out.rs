@@ -44,7 +44,12 @@ impl<const N: usize> Write for Text<N> {
 }
 
 /// Writes all of `bytes` to `fd` with `write(2)`; gives up at the first error that is not EINTR.
-pub fn write_all(fd: i32, mut bytes: &[u8]) -> bool {
+pub fn write_all(fd: i32, bytes: &[u8]) -> bool {
+    try_write(fd, bytes).is_ok()
+}
+
+/// The same; the error that it gave up at.
+pub fn try_write(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
     super::call::keeping_errno(|| {
         while !bytes.is_empty() {
             // SAFETY: the slice is readable for its length.
@@ -53,11 +58,11 @@ pub fn write_all(fd: i32, mut bytes: &[u8]) -> bool {
                 if errno::errno().0 == libc::EINTR {
                     continue;
                 }
-                return false;
+                return Err(errno::errno().0);
             }
             bytes = &bytes[wrote as usize..];
         }
-        true
+        Ok(())
     })
 }
 

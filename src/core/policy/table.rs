@@ -99,6 +99,13 @@ macro_rules! define {
             $(Row { policy: Policy::$design, name: $called, help: $does },)*
         ];
 
+        /// All policies in the order of their names in `NAMES`.
+        const ALL: &[Policy] = &[$(Policy::$variant,)* $(Policy::$design,)*];
+
+        /// The names, a line each: one text, where a row for each would have pointers that the
+        /// loader must adjust in every process.
+        const NAMES: &str = concat!($($name, "\n",)* $($called, "\n",)*);
+
         /// An index whose policy is chosen when the process starts.
         #[derive(Debug)]
         #[allow(clippy::large_enum_variant, reason = "one static instance; a Box would need malloc")]
@@ -174,15 +181,21 @@ impl Policy {
         AnyIndex::new(self).is_some()
     }
 
-    /// This policy's row.
-    pub fn row(self) -> &'static Row {
-        &POLICIES[self as usize]
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let name = names().nth(self as usize).unwrap_or_default();
+        core::str::from_utf8(name).unwrap_or_default()
     }
 
     /// The policy called `name`.
     pub fn named(name: &[u8]) -> Option<Self> {
-        POLICIES.iter().find(|row| row.name.as_bytes() == name).map(|row| row.policy)
+        let known = names().zip(ALL).find(|(known, _)| !name.is_empty() && *known == name);
+        known.map(|(_, policy)| *policy)
     }
+}
+
+fn names() -> impl Iterator<Item = &'static [u8]> {
+    NAMES.as_bytes().split(|byte| *byte == b'\n')
 }
 
 #[cfg(test)]
@@ -194,8 +207,8 @@ mod tests {
         for row in POLICIES {
             assert_eq!(Policy::named(row.name.as_bytes()), Some(row.policy));
             assert!(AnyIndex::new(row.policy).is_none_or(|index| index.policy() == row.policy));
-            assert_eq!(row.policy.row().name, row.name);
+            assert_eq!(row.policy.name(), row.name);
         }
-        assert_eq!(Policy::named(b"wishful"), None);
+        assert_eq!((Policy::named(b"wishful"), Policy::named(b"")), (None, None));
     }
 }

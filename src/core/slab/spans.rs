@@ -231,6 +231,16 @@ impl Spans {
         }
     }
 
+    /// Calls `see` with the class of every slab and its objects in the hands of the program or of
+    /// caches.
+    pub fn each(&self, rooms: &Rooms, mut see: impl FnMut(usize, usize)) {
+        for granule in 0..self.cap.min(rooms.count()) {
+            if let Some(class) = rooms.at(rooms.address(granule)).class() {
+                see(class, self.at(granule as u32).used as usize);
+            }
+        }
+    }
+
     /// Objects in the hands of the program or of caches.
     pub const fn used_objects(&self) -> usize {
         self.used_objects

@@ -48,6 +48,13 @@ impl<B, S: System, const UNIT: usize> Buddy<B, S, UNIT> {
     }
 }
 
+impl<B: Backing, S, const UNIT: usize> Buddy<B, S, UNIT> {
+    /// Calls `see` with every order: the bytes of its blocks, and how many of them are free.
+    pub fn each_order(&self, see: impl FnMut(usize, usize)) {
+        self.yard.each_order(see);
+    }
+}
+
 impl<B: Backing, S: System, const UNIT: usize> Engine for Buddy<B, S, UNIT> {
     fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
         self.yard.allocate(len, align)

@@ -159,3 +159,37 @@ fn fresh_memory_is_known_to_be_zero() {
     assert!(bytes[LINKS..].iter().all(|byte| *byte == 0));
     free(&mut buddy, small);
 }
+
+/// How many payloads were moved.
+fn resize_moved_payloads<S: System>() -> usize {
+    let mut buddy = buddy::<S, 32>(8 << 20);
+    let mut dice = Dice::new(11);
+    let mut moved = 0;
+
+    for _ in 0..2000 {
+        let held = allocate(&mut buddy, 1 + dice.below(500), 16 << dice.below(6));
+        // SAFETY: located just now.
+        unsafe { buddy.resize(held, 1 + dice.below(500)) };
+
+        let (mut start, payload) = (0, held.payload.addr());
+        buddy.walk(&mut |piece| {
+            if (piece.start..piece.start + piece.size).contains(&payload) {
+                start = piece.start;
+            }
+        });
+        if start != payload {
+            moved += 1;
+            assert_eq!(buddy.locate(start), Err(Fault::Interior(payload)));
+        }
+    }
+    moved
+}
+
+#[test]
+fn a_moved_payload_is_remembered_when_its_block_is_resized() {
+    let moved = resize_moved_payloads::<Fibonacci>();
+    resize_moved_payloads::<Weighted>();
+    resize_moved_payloads::<Tertiary>();
+
+    assert!(moved > 10, "{moved}");
+}

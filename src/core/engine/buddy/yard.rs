@@ -40,6 +40,13 @@ impl<B, const UNIT: usize> Yard<B, UNIT> {
 }
 
 impl<B: Backing, const UNIT: usize> Yard<B, UNIT> {
+    /// Calls `see` with every order: the bytes of its blocks, and how many of them are free.
+    pub fn each_order(&self, mut see: impl FnMut(usize, usize)) {
+        for class in 0..self.law.count() {
+            see(self.law.size(class) * UNIT, self.lists.of(class, &self.runs).count());
+        }
+    }
+
     /// Files the block at unit `at`, whose mark is complete but for the TAG.
     fn file(&mut self, plot: Plot<UNIT>, at: usize) {
         let mark = plot.mark(at).with_tag(Tag::Free);
@@ -314,6 +321,10 @@ impl<B: Backing, const UNIT: usize> Engine for Yard<B, UNIT> {
         while size() < units && self.is_first(plot, at) && self.unite(plot, at).is_some() {}
         let done = size() >= units;
         self.shrink(plot, at, if done { units } else { old });
+        if lead != 0 {
+            // The marks of merged and of split blocks do not know that the payload was moved.
+            plot.set(at, plot.mark(at).with_led(true));
+        }
         self.figures.live = self.figures.live + size() * UNIT - old * UNIT;
         done
     }

@@ -4,8 +4,8 @@ use super::frame::GRANULE;
 use super::queue::Queue;
 use crate::engine::pages::sheet::Spans;
 
-/// Most bytes of a name that are kept.
-pub const NAME: usize = 32;
+/// Most bytes of a name that are kept: what a C compiler tells apart, and a word before it.
+pub const NAME: usize = 80;
 
 /// A family.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl Family {
     pub fn new(name: &[u8], len: usize) -> Self {
         let name_len = name.len().min(NAME);
         let mut kept = [0; NAME];
-        kept[..name_len].copy_from_slice(&name[..name_len]);
+        kept.iter_mut().zip(name).for_each(|(kept, byte)| *kept = *byte);
         Self {
             name: kept,
             name_len,
@@ -47,9 +47,14 @@ impl Family {
         }
     }
 
-    /// Its name, cut to 32 bytes.
+    /// Its name, cut to 80 bytes.
     pub fn name(&self) -> &[u8] {
-        &self.name[..self.name_len]
+        self.name.get(..self.name_len).unwrap_or_default()
+    }
+
+    /// Whether it is called `name`.
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        name.get(..NAME).unwrap_or(name) == self.name()
     }
 
     /// Its figures.
@@ -90,14 +95,4 @@ pub struct FamilyFigures<'a> {
     pub page_bytes: usize,
     /// Bytes that the manager uses: meta blocks, and the queue beside the pages.
     pub manager_bytes: usize,
-}
-
-impl FamilyFigures<'_> {
-    /// The share of the pages in use by the application, in per mille.
-    pub const fn share(&self) -> usize {
-        match (self.used_bytes * 1000).checked_div(self.page_bytes) {
-            Some(share) => share,
-            None => 0,
-        }
-    }
 }

@@ -122,6 +122,11 @@ impl Cache {
         self.slabs * self.layout.objects
     }
 
+    /// Its slabs without an object in use.
+    pub fn empty_slabs(&self) -> usize {
+        self.empty.iter().count()
+    }
+
     /// Adds a slab of `span`. No bit of its cards is set: an empty slab leaves none behind.
     pub fn adopt<B>(&mut self, pages: &Pages<B>, span: Span) {
         pages.chart(span);

@@ -6,7 +6,17 @@
 //! ```
 //!
 //! The object cache of Bonwick (1994): what is dear to set up and the same for every use is set
-//! up once. The page heap stands outside, so that many pools share one.
+//! up once. The page heap stands outside, so that pools may share one.
+//!
+//! The pool itself calls no constructor and no destructor: it says of an object that is taken
+//! whether it is new, and of a slab that is dismissed how many objects it has. So its user can
+//! give a lock back before he calls them, and they may use the pool.
+//!
+//! - **PO1** An object is in use from the moment it is taken, before its constructor runs: its slab
+//!   is not dismissed, and nobody else gets it.
+//! - **PO2** In an empty slab all objects that were ever taken are constructed.
+
+use core::ffi::c_void;
 
 use super::cache::{Cache, Object};
 use crate::engine::pages::{Pages, Span};
@@ -14,8 +24,8 @@ use crate::heap::Fault;
 use crate::os::backing::Backing;
 use crate::os::{PAGE, round_up};
 
-/// Called with an object and its size. It must not call the pool that calls it.
-pub type Hook = unsafe extern "C" fn(*mut u8, usize);
+/// Called with an object and its bytes.
+pub type Hook = unsafe extern "C" fn(*mut c_void, usize);
 
 /// What makes an object, and what unmakes it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +35,55 @@ pub struct Hooks {
     /// Called once for each object that was constructed, before its slab goes back.
     pub destructor: Option<Hook>,
 }
+
+impl Hooks {
+    /// Constructs a new object of `len` bytes.
+    ///
+    /// # Safety
+    ///
+    /// The object was taken from a pool with these hooks, and is new.
+    pub unsafe fn construct(&self, object: *mut u8, len: usize) {
+        if let Some(construct) = self.constructor {
+            // SAFETY: [PO1]: the object has `len` bytes, and nobody else knows it yet.
+            unsafe { construct(object.cast(), len) };
+        }
+    }
+
+    /// Destroys all objects of a slab.
+    ///
+    /// # Safety
+    ///
+    /// The slab was dismissed by a pool with these hooks, and did not go back yet.
+    pub unsafe fn destroy(&self, slab: &Dismissed) {
+        let Some(destroy) = self.destructor else { return };
+        for number in 0..slab.constructed {
+            let object = slab.span.start.wrapping_add(number * slab.stride);
+            // SAFETY: [PO2]: the object was constructed, and nobody uses it.
+            unsafe { destroy(object.cast(), slab.len) };
+        }
+    }
+}
+
+/// An object handed out.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// The object.
+    pub object: *mut u8,
+    /// Whether it has to be constructed first.
+    pub is_new: bool,
+}
+
+/// An empty slab on its way back to the pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Dismissed {
+    span: Span,
+    stride: usize,
+    len: usize,
+    constructed: usize,
+}
+
+// SAFETY: the slab is the holder's alone.
+unsafe impl Send for Dismissed {}
 
 /// Most bytes of an object.
 const LARGEST: usize = 1 << 30;
@@ -39,7 +98,6 @@ pub struct Pool {
     name_len: usize,
     id: u16,
     len: usize,
-    align: usize,
     hooks: Hooks,
     cache: Cache,
     constructed: u64,
@@ -55,10 +113,14 @@ unsafe impl Send for Pool {}
 pub struct PoolFigures {
     /// Bytes of an object.
     pub len: usize,
+    /// Bytes from one object to the next: the length, rounded up to the alignment.
+    pub stride: usize,
+    /// Objects of a slab.
+    pub slab_objects: usize,
+    /// Bytes of a slab.
+    pub slab_bytes: usize,
     /// Slabs.
     pub slabs: usize,
-    /// Their bytes.
-    pub bytes: usize,
     /// Objects in use.
     pub used: usize,
     /// Objects that the slabs have room for.
@@ -79,38 +141,34 @@ impl Pool {
         let size = fits.then(|| round_up(len, align.max(16)))?;
         let name_len = name.len().min(NAME);
         let mut kept = [0; NAME];
-        kept[..name_len].copy_from_slice(&name[..name_len]);
+        kept.iter_mut().zip(name).for_each(|(kept, byte)| *kept = *byte);
         let cache = Cache::new(size, id);
-        Some(Self {
-            name: kept,
-            name_len,
-            id,
-            len,
-            align,
-            hooks,
-            cache,
-            constructed: 0,
-            destroyed: 0,
-            allocs: 0,
-        })
+        Some(Self { name: kept, name_len, id, len, hooks, cache, constructed: 0, destroyed: 0, allocs: 0 })
     }
 
     /// Its name, cut to 32 bytes.
     pub fn name(&self) -> &[u8] {
-        &self.name[..self.name_len]
+        self.name.get(..self.name_len).unwrap_or_default()
     }
 
-    /// The alignment of its objects.
-    pub const fn align(&self) -> usize {
-        self.align
+    /// What makes and unmakes its objects.
+    pub const fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// Its slabs and objects.
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// What it holds and has done.
     pub const fn figures(&self) -> PoolFigures {
         PoolFigures {
             len: self.len,
+            stride: self.cache.layout().size,
+            slab_objects: self.cache.layout().objects,
+            slab_bytes: self.cache.layout().pages * PAGE,
             slabs: self.cache.slabs(),
-            bytes: self.cache.slabs() * self.cache.layout().pages * PAGE,
             used: self.cache.used(),
             objects: self.cache.objects(),
             constructed: self.constructed,
@@ -119,8 +177,9 @@ impl Pool {
         }
     }
 
-    /// An object, constructed; `None` when memory is out.
-    pub fn allocate<B: Backing>(&mut self, pages: &mut Pages<B>) -> Option<*mut u8> {
+    /// An object: from a partial slab, else from an empty one, else from a new one; `None` when
+    /// memory is out.
+    pub fn take<B: Backing>(&mut self, pages: &mut Pages<B>) -> Option<Taken> {
         let Object { payload, new, .. } = match self.cache.take(pages) {
             Some(object) => object,
             None => {
@@ -130,14 +189,8 @@ impl Pool {
             }
         };
         self.allocs += 1;
-        if new {
-            self.constructed += 1;
-            if let Some(construct) = self.hooks.constructor {
-                // SAFETY: the object has `len` bytes, and nobody else knows it yet.
-                unsafe { construct(payload, self.len) };
-            }
-        }
-        Some(payload)
+        self.constructed += u64::from(new);
+        Some(Taken { object: payload, is_new: new })
     }
 
     /// Takes the object at `address` back, as it is; says what is wrong if none is in use there.
@@ -161,23 +214,18 @@ impl Pool {
         }
     }
 
-    /// Destroys the objects of empty slabs and gives the slabs back; how many.
-    pub fn reap<B>(&mut self, pages: &mut Pages<B>) -> usize {
-        let mut slabs = 0;
-        while let Some(span) = self.cache.dismiss(pages) {
-            let begun = Cache::begun(span);
-            self.destroyed += begun as u64;
-            if let Some(destroy) = self.hooks.destructor {
-                for number in 0..begun {
-                    let object = span.start.wrapping_add(number * self.cache.layout().size);
-                    // SAFETY: the object was constructed, and nobody uses it.
-                    unsafe { destroy(object, self.len) };
-                }
-            }
-            pages.give(span);
-            slabs += 1;
-        }
-        slabs
+    /// Takes an empty slab out of the pool; its objects are to be destroyed, then it is to be
+    /// given back.
+    pub fn dismiss<B>(&mut self, pages: &Pages<B>) -> Option<Dismissed> {
+        let span = self.cache.dismiss(pages)?;
+        let constructed = Cache::begun(span);
+        self.destroyed += constructed as u64;
+        Some(Dismissed { span, stride: self.cache.layout().size, len: self.len, constructed })
+    }
+
+    /// Gives a dismissed slab back to `pages`.
+    pub fn give<B>(pages: &mut Pages<B>, slab: Dismissed) {
+        pages.give(slab.span);
     }
 }
 
@@ -194,16 +242,33 @@ mod tests {
     static MADE: AtomicUsize = AtomicUsize::new(0);
     static UNMADE: AtomicUsize = AtomicUsize::new(0);
 
-    unsafe extern "C" fn make(object: *mut u8, len: usize) {
+    unsafe extern "C" fn make(object: *mut c_void, len: usize) {
         MADE.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the pool passes an object of `len` bytes.
-        unsafe { object.write_bytes(0x77, len) };
+        unsafe { object.cast::<u8>().write_bytes(0x77, len) };
     }
 
-    unsafe extern "C" fn unmake(object: *mut u8, _len: usize) {
+    unsafe extern "C" fn unmake(object: *mut c_void, _len: usize) {
         // SAFETY: the pool passes an object.
-        assert_eq!(unsafe { object.read() }, 0x77, "objects stay constructed");
+        assert_eq!(unsafe { object.cast::<u8>().read() }, 0x77, "objects stay constructed");
         UNMADE.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn allocate<B: Backing>(pool: &mut Pool, pages: &mut Pages<B>) -> Option<*mut u8> {
+        let Taken { object, is_new } = pool.take(pages)?;
+        if is_new {
+            // SAFETY: taken just now.
+            unsafe { pool.hooks().construct(object, pool.figures().len) };
+        }
+        Some(object)
+    }
+
+    fn reap<B: Backing>(pool: &mut Pool, pages: &mut Pages<B>) {
+        while let Some(slab) = pool.dismiss(pages) {
+            // SAFETY: dismissed just now.
+            unsafe { pool.hooks().destroy(&slab) };
+            Pool::give(pages, slab);
+        }
     }
 
     fn pages() -> Pages<Arena> {
@@ -217,12 +282,12 @@ mod tests {
         let mut pool = Pool::new(1, b"session", 200, 64, hooks).unwrap();
 
         for _ in 0..100 {
-            let objects: Vec<_> = (0..32).map(|_| pool.allocate(&mut pages).unwrap()).collect();
+            let objects: Vec<_> = (0..32).map(|_| allocate(&mut pool, &mut pages).unwrap()).collect();
             assert!(objects.iter().all(|object| object.addr() % 64 == 0));
             objects.iter().for_each(|object| pool.free(&pages, object.addr()).unwrap());
         }
         assert_eq!((pool.figures().allocs, MADE.load(Ordering::Relaxed)), (3200, 32));
-        pool.reap(&mut pages);
+        reap(&mut pool, &mut pages);
 
         assert_eq!(UNMADE.load(Ordering::Relaxed), 32);
         assert_eq!((pool.figures().constructed, pool.figures().destroyed), (32, 32));
@@ -235,13 +300,28 @@ mod tests {
         let mut pages = pages();
         let mut pool = Pool::new(1, b"buffer", 2048, 16, Hooks::default()).unwrap();
 
-        let objects: Vec<_> = (0..6).map(|_| pool.allocate(&mut pages).unwrap()).collect();
+        let objects: Vec<_> = (0..6).map(|_| allocate(&mut pool, &mut pages).unwrap()).collect();
         let one = pool.figures();
-        pool.allocate(&mut pages).unwrap();
+        allocate(&mut pool, &mut pages).unwrap();
 
-        assert_eq!((one.slabs, one.bytes, one.objects), (1, 12 << 10, 6));
+        assert_eq!((one.slabs, one.slab_bytes, one.objects), (1, 12 << 10, 6));
         assert_eq!(objects[5].addr() - objects[0].addr(), 5 * 2048);
         assert_eq!(pool.figures().slabs, 2);
+    }
+
+    #[test]
+    fn a_slab_on_its_way_back_is_nobodys() {
+        let mut pages = pages();
+        let mut pool = Pool::new(1, b"x", 2048, 16, Hooks::default()).unwrap();
+        let object = allocate(&mut pool, &mut pages).unwrap();
+        pool.free(&pages, object.addr()).unwrap();
+
+        let slab = pool.dismiss(&pages).unwrap();
+
+        assert_eq!(pool.free(&pages, object.addr()), Err(Fault::Freed));
+        assert_ne!(allocate(&mut pool, &mut pages), Some(object));
+        Pool::give(&mut pages, slab);
+        assert_eq!(pool.figures().slabs, 1);
     }
 
     #[test]
@@ -249,8 +329,8 @@ mod tests {
         let mut pages = pages();
         let mut pool = Pool::new(1, b"a", 100, 16, Hooks::default()).unwrap();
         let mut other = Pool::new(2, b"b", 100, 16, Hooks::default()).unwrap();
-        let object = pool.allocate(&mut pages).unwrap().addr();
-        other.allocate(&mut pages).unwrap();
+        let object = allocate(&mut pool, &mut pages).unwrap().addr();
+        allocate(&mut other, &mut pages).unwrap();
 
         assert_eq!(pool.free(&pages, object + 16), Err(Fault::Interior(object)));
         assert_eq!(other.free(&pages, object), Err(Fault::Foreign));
@@ -272,10 +352,10 @@ mod tests {
         let mut pages = Pages::new(arena(16 << 10), Growth::Geometric);
         let mut pool = Pool::new(1, b"x", 1000, 16, Hooks::default()).unwrap();
 
-        let objects: Vec<_> = core::iter::from_fn(|| pool.allocate(&mut pages)).collect();
+        let objects: Vec<_> = core::iter::from_fn(|| allocate(&mut pool, &mut pages)).collect();
         pool.free(&pages, objects[2].addr()).unwrap();
 
-        assert_eq!(pool.allocate(&mut pages), Some(objects[2]));
-        assert_eq!(pool.allocate(&mut pages), None);
+        assert_eq!(allocate(&mut pool, &mut pages), Some(objects[2]));
+        assert_eq!(allocate(&mut pool, &mut pages), None);
     }
 }

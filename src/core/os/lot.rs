@@ -1,0 +1,196 @@
+//! A lot: the mappings of one heap beside the process heap, noted so that all go back at once.
+//!
+//! ```text
+//!   runs:  │ base, len │ base, len │ base, len │ room …      a mapping too, doubled when full
+//!              ▼           ▼
+//!          ├── run ──┤ ├──── run ────┤                       adjacent or not
+//! ```
+//!
+//! - **LT1** The runs are disjoint, were mapped here, and were not given back.
+//! - **LT2** `runs` has room for `cap` runs, of which `count` are written.
+
+use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::backing::Run;
+use super::{PAGE, call, round_up};
+
+// Beside the allocator's own words, not on a page of zeros that a process would touch for it alone.
+#[unsafe(link_section = ".data")]
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes that all lots and what is kept about them have mapped.
+pub fn held() -> usize {
+    HELD.load(Ordering::Relaxed)
+}
+
+/// `len` bytes, whole pages, zero; at `hint` exactly if that is not null.
+pub fn map(hint: *mut u8, len: usize) -> Option<*mut u8> {
+    let base = call::map(hint, len)?;
+    HELD.fetch_add(len, Ordering::Relaxed);
+    Some(base)
+}
+
+/// Takes back what [`map`] gave, or whole pages of it; whether the system did.
+pub fn unmap(at: *mut u8, len: usize) -> bool {
+    let done = call::unmap(at, len);
+    if done {
+        HELD.fetch_sub(len, Ordering::Relaxed);
+    }
+    done
+}
+
+/// The mappings of one heap.
+#[derive(Debug)]
+pub struct Lot {
+    runs: *mut Run,
+    count: usize,
+    cap: usize,
+}
+
+// SAFETY: the lot owns its table; it may move between threads.
+unsafe impl Send for Lot {}
+
+impl Lot {
+    /// No mapping.
+    pub const EMPTY: Self = Self { runs: ptr::null_mut(), count: 0, cap: 0 };
+
+    /// At least `least` fresh bytes, `want` if there are so many: at `end` if that is free.
+    pub fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        self.reserve()?;
+        let want = whole(want.max(least))?;
+        let adjacent = (!end.is_null() && end.addr().is_multiple_of(PAGE)).then(|| map(end, want)).flatten();
+        let mut found = adjacent.or_else(|| map(ptr::null_mut(), want)).map(|base| Run { base, len: want });
+        if found.is_none() {
+            let len = whole(least)?;
+            found = map(ptr::null_mut(), len).map(|base| Run { base, len });
+        }
+        let run = found?;
+        self.push(run);
+        Some(run)
+    }
+
+    /// Takes the pages `[from, from + len)` back, which reach to the end of a run; whether they went.
+    pub fn release(&mut self, from: *mut u8, len: usize) -> bool {
+        if !unmap(from, len) {
+            return false;
+        }
+        let (start, end) = (from.addr(), from.addr() + len);
+        for at in (0..self.count).rev() {
+            let run = self.run(at);
+            let base = run.base.addr();
+            if base >= end || base + run.len <= start {
+                continue;
+            }
+            match start.saturating_sub(base) {
+                0 => {
+                    self.count -= 1;
+                    self.set(at, self.run(self.count));
+                }
+                left => self.set(at, Run { len: left, ..run }),
+            }
+        }
+        true
+    }
+
+    /// Gives everything back.
+    pub fn clear(&mut self) {
+        for at in 0..self.count {
+            let run = self.run(at);
+            unmap(run.base, run.len);
+        }
+        if self.cap != 0 {
+            unmap(self.runs.cast(), self.cap * size_of::<Run>());
+        }
+        *self = Self::EMPTY;
+    }
+
+    /// Makes room for one more run.
+    fn reserve(&mut self) -> Option<()> {
+        if self.count < self.cap {
+            return Some(());
+        }
+        let bytes = (2 * self.cap * size_of::<Run>()).max(PAGE);
+        let runs = map(ptr::null_mut(), bytes)?.cast::<Run>();
+        if self.cap != 0 {
+            // SAFETY: [LT2]: the new table is twice as long as the old one.
+            unsafe { runs.copy_from_nonoverlapping(self.runs, self.count) };
+            unmap(self.runs.cast(), self.cap * size_of::<Run>());
+        }
+        (self.runs, self.cap) = (runs, bytes / size_of::<Run>());
+        Some(())
+    }
+
+    fn push(&mut self, run: Run) {
+        self.count += 1;
+        self.set(self.count - 1, run);
+    }
+
+    fn slot(&self, at: usize) -> *mut Run {
+        assert!(at < self.cap, "[LT2]");
+        self.runs.wrapping_add(at)
+    }
+
+    fn run(&self, at: usize) -> Run {
+        // SAFETY: [LT2]
+        unsafe { self.slot(at).read() }
+    }
+
+    fn set(&mut self, at: usize, run: Run) {
+        // SAFETY: [LT2]
+        unsafe { self.slot(at).write(run) };
+    }
+}
+
+/// `len` in whole pages.
+fn whole(len: usize) -> Option<usize> {
+    (len <= isize::MAX as usize).then(|| round_up(len, PAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lot_gives_back_all_that_it_took() {
+        let mut lot = Lot::EMPTY;
+
+        let runs: std::vec::Vec<_> =
+            (1..600).map(|pages| lot.grow(ptr::null_mut(), pages % 7 * PAGE + 1, 1).unwrap()).collect();
+        // SAFETY: a run is the caller's.
+        runs.iter().for_each(|run| unsafe { run.base.wrapping_add(run.len - 1).write(7) });
+        let noted = lot.count;
+        lot.clear();
+
+        assert_eq!((noted, lot.count, lot.cap), (599, 0, 0));
+        assert!(call::map(runs[0].base, runs[0].len).is_some(), "the place is free again");
+        assert!(call::unmap(runs[0].base, runs[0].len));
+    }
+
+    #[test]
+    fn the_end_of_a_run_can_go_alone_and_its_rest_later() {
+        let mut lot = Lot::EMPTY;
+        let run = lot.grow(ptr::null_mut(), 4 * PAGE, 4 * PAGE).unwrap();
+
+        assert!(lot.release(run.base.wrapping_add(PAGE), 3 * PAGE));
+        assert_eq!(lot.run(0), Run { base: run.base, len: PAGE });
+        assert!(lot.release(run.base, PAGE));
+
+        assert_eq!(lot.count, 0);
+        lot.clear();
+    }
+
+    #[test]
+    fn growth_is_adjacent_where_it_can_be_and_absurd_growth_is_refused() {
+        let mut lot = Lot::EMPTY;
+        let room = lot.grow(ptr::null_mut(), 8 * PAGE, 0).unwrap();
+        assert!(lot.release(room.base.wrapping_add(PAGE), 7 * PAGE));
+
+        let next = lot.grow(room.base.wrapping_add(PAGE), PAGE, 2 * PAGE).unwrap();
+
+        assert_eq!((next.base, next.len), (room.base.wrapping_add(PAGE), 2 * PAGE));
+        assert!(lot.grow(ptr::null_mut(), usize::MAX, 0).is_none());
+        assert!(lot.grow(ptr::null_mut(), 1 << 60, 0).is_none());
+        lot.clear();
+    }
+}
