@@ -10,12 +10,14 @@
 use super::fast::bin_of;
 use core::sync::atomic::Ordering;
 
-use super::{Allocator, Grant, Misuse, State};
+use super::{Allocator, Grant, Misuse, State, Wanted};
 use crate::block::ALIGN;
 use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
 use crate::heap::Fault;
+use crate::observe::recorder::Call;
+use crate::observe::trace::Kind as Event;
 use crate::os::call;
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
@@ -30,8 +32,8 @@ impl Allocator {
     /// A request that no cache serves.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_large(&self, len: usize) -> *mut u8 {
-        payload_of(self.allocate_aligned(len, ALIGN))
+    pub(super) fn allocate_large(&self, len: usize, wanted: Wanted) -> *mut u8 {
+        payload_of(self.allocate_aligned(len, ALIGN, wanted))
     }
 
     /// The bin for `len` bytes is empty.
@@ -63,13 +65,13 @@ impl Allocator {
     /// The bins are closed: to a signal handler, or to a thread that has none yet.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread) -> *mut u8 {
+    pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread, wanted: Wanted) -> *mut u8 {
         if thread.is_own() {
             return payload_of(self.reentry.allocate(len, ALIGN));
         }
         match self.attach() {
-            Some(_) => self.allocate(len),
-            None => self.allocate_large(len),
+            Some(_) => self.allocate_as(len, wanted),
+            None => self.allocate_large(len, wanted),
         }
     }
 
@@ -79,6 +81,8 @@ impl Allocator {
     pub(super) fn release_stranger(&self, payload: *mut u8) {
         if !payload.is_null() {
             self.release_slow(payload);
+        } else if self.recorder().is_some() {
+            self.note_alone(Call::of(Event::FreeNull, 0, 0));
         }
     }
 

@@ -14,19 +14,23 @@ mod bins;
 mod fast;
 mod locate;
 mod misuse;
+mod record;
 mod reentry;
 mod state;
 mod threads;
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 pub use crate::engine::Grant;
 pub use misuse::Misuse;
+pub use record::Wanted;
 pub use state::State;
 
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
+use crate::observe::recorder::{Call, Recorder};
+use crate::observe::trace::Kind as Event;
 use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::os::thread::ExitHook;
@@ -45,6 +49,8 @@ pub struct Allocator {
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     is_depot_used: AtomicBool,
+    /// Who writes the trace, or null.
+    recorder: AtomicPtr<Recorder>,
     rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
@@ -94,6 +100,7 @@ impl Allocator {
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
             is_depot_used: AtomicBool::new(false),
+            recorder: AtomicPtr::new(core::ptr::null_mut()),
         }
     }
 
@@ -106,36 +113,59 @@ impl Allocator {
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
+            self.start_recording(&mut state);
         }
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
+        }
+        if let Some(recorder) = self.recorder()
+            && !recorder.is_on()
+        {
+            self.resume_recording(recorder, &mut state);
         }
         Some(Entry { state, thread, was_closed, restless: &self.restless })
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
-    pub fn allocate_aligned(&self, len: usize, align: usize) -> Option<Grant> {
-        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align) };
+    pub fn allocate_aligned(&self, len: usize, align: usize, wanted: Wanted) -> Option<Grant> {
+        let noted = |grant: Grant| {
+            self.note_block(wanted, len, grant.payload);
+            grant
+        };
+        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align).map(noted) };
         if let Some(grant) = state.allocate(&self.rooms, len, align) {
-            return Some(grant);
+            return Some(noted(grant));
         }
         // Memory is out: what the caches keep is the last reserve.
         drop(state);
         self.empty_caches();
-        self.enter()?.allocate(&self.rooms, len, align)
+        let mut state = self.enter()?;
+        state.allocate(&self.rooms, len, align).map(noted)
     }
 
     /// Takes back a block without the help of a cache; what is wrong with it is reported.
     #[cold]
     #[inline(never)]
     fn release_slow(&self, payload: *mut u8) {
+        self.release_noting(payload, Call::of(Event::Free, payload.addr(), 0));
+    }
+
+    /// The same as a part of `call`.
+    fn release_noting(&self, payload: *mut u8, call: Call) {
         let Some(mut state) = self.enter() else {
+            self.note(call);
             return self.reentry.release(payload);
         };
-        if let Err(fault) = self.release_checked(&mut state, payload) {
-            let errors = state.settings().errors;
-            drop(state);
-            Misuse { call: "free", payload, fault }.report(errors);
+        match self.locate(&state, payload) {
+            Ok(_) => {
+                self.note(call);
+                state.release(&self.rooms, payload);
+            }
+            Err(fault) => {
+                let errors = state.settings().errors;
+                drop(state);
+                Misuse { call: "free", payload, fault }.report(errors);
+            }
         }
     }
 
@@ -143,11 +173,18 @@ impl Allocator {
     /// ENOMEM leaves it as it was.
     pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
         if let Some(keep) = self.stays(payload, len) {
+            if keep && self.recorder().is_some() {
+                self.note_alone(Call::of(Event::Resize, payload.addr(), len));
+            }
             return if keep { payload } else { self.move_to(payload, len) };
         }
+        let resized = |moved: *mut u8| {
+            self.note(Call { moved_to: moved.addr(), ..Call::of(Event::Resize, payload.addr(), len) });
+            moved
+        };
         let Some(mut state) = self.enter() else {
             let moved = self.reentry.resize(payload, self.usable_unlocked(payload), len);
-            return moved.unwrap_or_else(call::out_of_memory);
+            return moved.map_or_else(call::out_of_memory, resized);
         };
         match self.locate(&state, payload) {
             Ok(_) => {}
@@ -158,8 +195,8 @@ impl Allocator {
                 return call::out_of_memory();
             }
         }
-        if let Some(payload) = state.resize(&self.rooms, payload, len) {
-            return payload;
+        if let Some(moved) = state.resize(&self.rooms, payload, len) {
+            return resized(moved);
         }
         drop(state);
         self.move_to(payload, len)
@@ -170,14 +207,20 @@ impl Allocator {
         let has = self.usable(payload);
         // What grows goes on growing: a quarter more of a small object saves the next moves.
         let ample = if len > has && len <= LARGEST { len + len / 4 } else { len };
-        let new = self.allocate(ample);
+        let is_noted = self.recorder().is_some();
+        let new = if is_noted { self.allocate_large(ample, Wanted::UNNOTED) } else { self.allocate(ample) };
         if new.is_null() {
             return new;
         }
         let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes and the new one at least as many.
         unsafe { new.copy_from_nonoverlapping(payload, keep) };
-        self.release(payload);
+        if is_noted {
+            let moved = Call { moved_to: new.addr(), ..Call::of(Event::Resize, payload.addr(), len) };
+            self.release_noting(payload, moved);
+        } else {
+            self.release(payload);
+        }
         new
     }
 
@@ -249,6 +292,9 @@ impl Allocator {
     ///
     /// `taken` is what it said, and this is the thread that called it or its copy in the child.
     pub unsafe fn after_fork(&self, taken: Forking, is_child: bool) {
+        if is_child && let Some(recorder) = self.recorder() {
+            recorder.forget();
+        }
         // SAFETY: the caller's promise.
         unsafe { self.depot.after_fork(taken.depot) };
         if is_child && (taken.state || self.state.is_mine()) {

@@ -112,9 +112,15 @@ impl State {
         if self.settings.policy != self.heap.index().policy() {
             self.heap.set_index(AnyIndex::new(self.settings.policy));
         }
-        // The literal policies have no accelerator, and filling sees every call.
-        self.caching = self.has_slabs() && self.settings.fill == Fill::Nothing && self.settings.cache;
+        self.set_caching(true);
         self.adjust(|_| {});
+    }
+
+    /// Lets threads keep objects, where policy and settings allow it. The literal policies have no
+    /// accelerator, and filling sees every call.
+    pub(super) fn set_caching(&mut self, wanted: bool) {
+        let settings = &self.settings;
+        self.caching = wanted && self.has_slabs() && settings.fill == Fill::Nothing && settings.cache;
     }
 
     /// Changes the settings.

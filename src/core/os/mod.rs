@@ -8,6 +8,7 @@
 //!   tables    mappings for tables that outgrow their first place
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
+//!   window    a file that is written through mappings
 //!   out       lines of text without an allocation; the end of the process
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod lock;
 pub mod out;
 pub mod tables;
 pub mod thread;
+pub mod window;
 
 /// Bytes of one page. The x86-64 base page; other sizes are multiples of it.
 pub const PAGE: usize = 4096;

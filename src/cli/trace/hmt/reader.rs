@@ -2,12 +2,12 @@
 //!
 //! - **R1** No content makes the reader panic, and none makes it ask for memory out of proportion
 //!   to the file.
-//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole records count, of a packed
+//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole slots count, of a packed
 //!   one nothing. A chunk that is damaged is an error with its offset.
 
 use std::ops::Deref;
 
-use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, RECORD, VERSION, checksum};
+use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
 use super::writer::Origin;
 use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, collect, column, number};
 use crate::trace::Event;
@@ -25,8 +25,6 @@ pub struct Chunk {
     pub stored: usize,
     /// Bytes of its body once unpacked.
     pub unpacked: usize,
-    /// The number of its first event.
-    pub first: u64,
 }
 
 /// A trace file.
@@ -64,6 +62,7 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         let name = bytes[32..48].split(|byte| *byte == 0).next().unwrap_or_default();
         let origin = Origin {
             pid: field(16, 4) as u32,
+            heir_of: field(20, 4) as u32,
             start: field(24, 8),
             command: String::from_utf8_lossy(name).into_owned(),
         };
@@ -82,7 +81,18 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         &self.bytes[start..start + chunk.stored]
     }
 
-    /// Whether the file holds records as the library wrote them.
+    /// The slots of a raw file that were filled, in their order, with their places in the file.
+    pub fn slots(&self) -> impl Iterator<Item = (usize, &[u8; SLOT])> {
+        let raw = self.chunks.iter().filter(|chunk| chunk.kind == RAW);
+        raw.flat_map(|chunk| {
+            let (slots, _) = self.body(chunk).as_chunks::<SLOT>();
+            let places = slots.iter().take(chunk.events).enumerate();
+            let placed = places.map(|(at, slot)| (chunk.offset + CHUNK_HEAD + at * SLOT, slot));
+            placed.filter(|(_, slot)| slot[0] != 0)
+        })
+    }
+
+    /// Whether the file holds slots as the library wrote them.
     pub fn is_raw(&self) -> bool {
         self.chunks.iter().any(|chunk| chunk.kind == RAW)
     }
@@ -134,15 +144,15 @@ fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
             events: field(8, 4),
             stored: stored.min(body.len()),
             unpacked: field(16, 4),
-            first: number(head, 24, 8).unwrap_or_default(),
         };
-        if !cut && checksum(&body[..stored]) != field(20, 4) as u32 {
+        // What a process was still writing to has no checksum.
+        if !cut && chunk.kind != RAW && checksum(&body[..stored]) != field(20, 4) as u32 {
             return Err(Broken::new(at, "a damaged chunk"));
         }
         at += CHUNK_HEAD + chunk.stored;
         match chunk.kind {
             RAW => {
-                chunk.events = chunk.events.min(chunk.stored / RECORD);
+                chunk.events = chunk.events.min(chunk.stored / SLOT);
                 chunks.push(chunk);
             }
             PACKED if cut => break,
