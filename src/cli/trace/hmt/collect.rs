@@ -26,6 +26,13 @@ pub struct Losses {
     pub unfreed: u64,
 }
 
+impl Losses {
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self { unknown: self.unknown + other.unknown, unfreed: self.unfreed + other.unfreed }
+    }
+}
+
 /// Addresses of one process on their way to ids.
 pub struct Translator {
     slots: Slots,

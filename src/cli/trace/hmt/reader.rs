@@ -8,6 +8,7 @@
 use std::ops::Deref;
 
 use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
+use super::collect::Losses;
 use super::writer::Origin;
 use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, collect, column, number};
 use crate::trace::Event;
@@ -70,11 +71,6 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         Ok(Self { bytes, origin, chunks, whole })
     }
 
-    /// The chunks that hold events.
-    pub fn chunks(&self) -> &[Chunk] {
-        &self.chunks
-    }
-
     /// The body of `chunk` as the file has it.
     pub fn body(&self, chunk: &Chunk) -> &[u8] {
         let start = chunk.offset + CHUNK_HEAD;
@@ -106,11 +102,10 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         Some(format!("cut off: {events} events are readable"))
     }
 
-    /// Hands all events to `see` in order, a chunk at a time, until it says `false`.
-    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<(), Broken> {
+    /// Hands all events to `see` in order, a chunk at a time, until it says `false`; what was lost.
+    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<Losses, Broken> {
         if self.is_raw() {
-            collect::each(self, see)?;
-            return Ok(());
+            return collect::each(self, see);
         }
         let mut events = Vec::new();
         for chunk in &self.chunks {
@@ -123,7 +118,7 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
                 break;
             }
         }
-        Ok(())
+        Ok(Losses::default())
     }
 }
 
@@ -223,7 +218,7 @@ mod tests {
     #[test]
     fn every_prefix_is_readable_up_to_its_last_whole_chunk() {
         let bytes = &*PACKED_FILE;
-        let second = Reader::open(&bytes[..]).unwrap().chunks()[1].offset;
+        let second = Reader::open(&bytes[..]).unwrap().chunks[1].offset;
 
         for cut in (FILE_HEAD..bytes.len()).step_by(997) {
             let expected = if cut < second { 0 } else { 1 << 16 };
