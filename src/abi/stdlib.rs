@@ -7,7 +7,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 
 use errno::{Errno, errno, set_errno};
-use heapmm_core::allocator::{Grant, Wanted};
+use heapmm_core::allocator::{Grant, Wanted, ZEROED};
 use heapmm_core::block::ALIGN;
 use heapmm_core::os::{PAGE, call, round_up};
 use heapmm_core::slab::class::LARGEST;
@@ -25,10 +25,10 @@ fn out_of_memory() -> *mut c_void {
 /// `len` bytes at a multiple of `align`, a power of two.
 #[inline]
 fn aligned(len: usize, align: usize) -> *mut c_void {
-    let wanted = Wanted::aligned(align);
     if align <= ALIGN {
-        return ALLOCATOR.allocate_as(len, wanted).cast();
+        return ALLOCATOR.allocate_aligned_anyway(len, align).cast();
     }
+    let wanted = Wanted::aligned(align);
     let grant = if len > MOST { None } else { ALLOCATOR.allocate_aligned(len, align, wanted) };
     grant.map_or_else(out_of_memory, |grant| grant.payload.cast())
 }
@@ -44,14 +44,14 @@ pub extern "C" fn malloc(len: usize) -> *mut c_void {
 pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     let Some(whole) = count.checked_mul(len) else { return out_of_memory() };
     if whole <= LARGEST {
-        let payload = ALLOCATOR.allocate_as(whole, Wanted::ZEROED);
+        let payload = ALLOCATOR.allocate_as::<ZEROED>(whole);
         if !payload.is_null() {
             // SAFETY: the payload has `whole` bytes, and sixteen at least.
             unsafe { clear(payload, whole) };
         }
         return payload.cast();
     }
-    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN, Wanted::ZEROED) else {
+    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN, Wanted::of(ZEROED)) else {
         return out_of_memory();
     };
     // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.

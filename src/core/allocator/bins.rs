@@ -32,8 +32,8 @@ impl Allocator {
     /// A request that no cache serves.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_large(&self, len: usize, wanted: Wanted) -> *mut u8 {
-        payload_of(self.allocate_aligned(len, ALIGN, wanted))
+    pub(super) fn allocate_large<const WANTED: u8>(&self, len: usize) -> *mut u8 {
+        payload_of(self.allocate_aligned(len, ALIGN, Wanted::of(WANTED)))
     }
 
     /// The bin for `len` bytes is empty.
@@ -65,13 +65,13 @@ impl Allocator {
     /// The bins are closed: to a signal handler, or to a thread that has none yet.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread, wanted: Wanted) -> *mut u8 {
+    pub(super) fn allocate_interrupted<const WANTED: u8>(&self, len: usize, thread: &Thread) -> *mut u8 {
         if thread.is_own() {
             return payload_of(self.reentry.allocate(len, ALIGN));
         }
         match self.attach() {
-            Some(_) => self.allocate_as(len, wanted),
-            None => self.allocate_large(len, wanted),
+            Some(_) => self.allocate_as::<WANTED>(len),
+            None => self.allocate_large::<WANTED>(len),
         }
     }
 

@@ -10,7 +10,8 @@
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use super::{Allocator, Wanted};
+use super::Allocator;
+use super::record::PLAIN;
 use crate::block::tag::{self, Tag};
 use crate::block::{Block, WORD};
 use crate::cache::thread::place_of;
@@ -22,41 +23,40 @@ impl Allocator {
     /// `len` bytes, or null with ENOMEM.
     #[inline(always)]
     pub fn allocate(&self, len: usize) -> *mut u8 {
-        self.allocate_as(len, Wanted::PLAIN)
+        self.allocate_as::<PLAIN>(len)
     }
 
-    /// The same for any function of the family.
+    /// The same for a function that a trace calls `WANTED`.
     #[inline(always)]
-    pub fn allocate_as(&self, len: usize, wanted: Wanted) -> *mut u8 {
+    pub fn allocate_as<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         if len > LARGEST_SLAB {
-            return self.allocate_medium(len, wanted);
+            return self.allocate_medium::<WANTED>(len);
         }
         let thread = Thread::current();
-        self.allocate_from(thread, len, wanted, || thread.bin_for(len).pop())
+        self.allocate_from::<WANTED>(thread, len, || thread.bin_for(len).pop())
     }
 
     /// `len` bytes, more than a slab has.
     #[inline(never)]
-    fn allocate_medium(&self, len: usize, wanted: Wanted) -> *mut u8 {
+    fn allocate_medium<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         if len > LARGEST {
-            return self.allocate_large(len, wanted);
+            return self.allocate_large::<WANTED>(len);
         }
         let thread = Thread::current();
         // The block put in last is the one whose lines are warm: larger blocks have many.
         let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from(thread, len, wanted, || bin.pop_last().or_else(|| bin.pop()))
+        self.allocate_from::<WANTED>(thread, len, || bin.pop_last().or_else(|| bin.pop()))
     }
 
     #[inline(always)]
-    fn allocate_from(
+    fn allocate_from<const WANTED: u8>(
         &self,
         thread: &Thread,
         len: usize,
-        wanted: Wanted,
         pop: impl FnOnce() -> Option<*mut u8>,
     ) -> *mut u8 {
         if thread.busy.get() {
-            return self.allocate_interrupted(len, thread, wanted);
+            return self.allocate_interrupted::<WANTED>(len, thread);
         }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);

@@ -23,7 +23,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 pub use crate::engine::Grant;
 pub use misuse::Misuse;
-pub use record::Wanted;
+pub use record::{Wanted, ZEROED};
 pub use state::State;
 
 use crate::cache::{Depot, Thread};
@@ -37,6 +37,7 @@ use crate::os::thread::ExitHook;
 use crate::settings::Settings;
 use crate::slab::class::{self, LARGEST};
 use crate::slab::rooms::Rooms;
+use record::UNNOTED;
 use reentry::Reentry;
 
 /// Everything behind malloc, what every call uses in front: a tiny process touches one page of it.
@@ -208,7 +209,7 @@ impl Allocator {
         // What grows goes on growing: a quarter more of a small object saves the next moves.
         let ample = if len > has && len <= LARGEST { len + len / 4 } else { len };
         let is_noted = self.recorder().is_some();
-        let new = if is_noted { self.allocate_large(ample, Wanted::UNNOTED) } else { self.allocate(ample) };
+        let new = if is_noted { self.allocate_large::<UNNOTED>(ample) } else { self.allocate(ample) };
         if new.is_null() {
             return new;
         }

@@ -15,29 +15,36 @@
 use core::sync::atomic::Ordering;
 
 use super::{Allocator, State};
+use crate::block::ALIGN;
 use crate::engine::Kind as Piece;
 use crate::observe::recorder::{Call, Recorder};
 use crate::observe::trace::Kind;
+use crate::os::call;
 
-/// Which function asks for a block, as one small number.
+/// malloc asks. The bins know the functions of the family by numbers: so each has its own way out of
+/// them, and hands over nothing on the way that stays inside.
+pub(super) const PLAIN: u8 = Kind::Allocate as u8;
+/// calloc asks.
+pub const ZEROED: u8 = Kind::Zeroed as u8;
+/// The allocator itself asks: not to be noted.
+pub(super) const UNNOTED: u8 = 0;
+
+/// Which function asks for a block, and the alignment that it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted(u32);
+pub struct Wanted {
+    number: u8,
+    align: usize,
+}
 
 impl Wanted {
-    /// malloc.
-    pub const PLAIN: Self = Self(Kind::Allocate as u32);
-    /// calloc.
-    pub const ZEROED: Self = Self(Kind::Zeroed as u32);
-    /// The allocator itself: not to be noted.
-    pub(super) const UNNOTED: Self = Self(0);
-
-    /// One of the aligned family, with its alignment.
-    pub const fn aligned(align: usize) -> Self {
-        Self(Kind::Aligned as u32 | align.trailing_zeros() << 8)
+    /// The function that the bins know by `number`.
+    pub const fn of(number: u8) -> Self {
+        Self { number, align: 1 }
     }
 
-    fn kind(self) -> Option<Kind> {
-        Kind::of(self.0 as u8)
+    /// One of the aligned family.
+    pub const fn aligned(align: usize) -> Self {
+        Self { number: Kind::Aligned as u8, align }
     }
 }
 
@@ -81,6 +88,16 @@ impl Allocator {
         });
     }
 
+    /// `len` bytes at a multiple of `align`, which every block has, without the note of a malloc.
+    #[inline]
+    pub fn allocate_aligned_anyway(&self, len: usize, align: usize) -> *mut u8 {
+        if self.recorder().is_none() {
+            return self.allocate(len);
+        }
+        let grant = self.allocate_aligned(len, ALIGN, Wanted::aligned(align));
+        grant.map_or_else(call::out_of_memory, |grant| grant.payload)
+    }
+
     /// Notes a call ([A6](self)).
     #[inline]
     pub(super) fn note(&self, call: Call) {
@@ -93,9 +110,9 @@ impl Allocator {
     #[inline]
     pub(super) fn note_block(&self, wanted: Wanted, len: usize, payload: *mut u8) {
         if let Some(recorder) = self.recorder()
-            && let Some(kind) = wanted.kind()
+            && let Some(kind) = Kind::of(wanted.number)
         {
-            recorder.record(&Call { align: 1 << (wanted.0 >> 8), ..Call::of(kind, payload.addr(), len) });
+            recorder.record(&Call { align: wanted.align, ..Call::of(kind, payload.addr(), len) });
         }
     }
 
