@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn zeros_where_no_chunk_was_begun_are_the_end() {
+        let mut bytes = file(&[&[slot(Raw::Allocate, 0x10)]]);
+        bytes.extend_from_slice(&[0; 5000]);
+
+        assert_eq!(events(&bytes).0, [(Kind::Allocate, 0)]);
+    }
+
+    #[test]
     fn a_raw_file_cut_off_anywhere_gives_its_whole_slots() {
         let bytes = file(&[&[slot(Raw::Allocate, 0x10), slot(Raw::Free, 0x10)]]);
 

@@ -126,6 +126,10 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
 fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
     let mut chunks = Vec::new();
     while let Some(head) = bytes.get(at..at + CHUNK_HEAD) {
+        if head.iter().all(|byte| *byte == 0) {
+            // The file was lengthened for a chunk that nobody could begin.
+            break;
+        }
         if head[..4] != CHUNK_MARK {
             return Err(Broken::new(at, "no chunk begins here"));
         }
