@@ -61,12 +61,28 @@ pub struct Rules {
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
-    /// Seconds of processor time after which a policy is given up.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub patience: u64,
+    /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
+    /// seconds on each processor if not given.
+    #[arg(long, value_name = "SECONDS")]
+    pub patience: Option<f64>,
 }
 
+/// Seconds that one replay may take, and that a comparison may.
+const PATIENCE: f64 = 120.0;
+const PATIENCE_WITH_ALL: f64 = 25.0;
+
 impl Rules {
+    /// The rules for each of `policies` that are played by `workers` at a time.
+    pub fn shared(self, policies: usize, workers: usize) -> Self {
+        let share = PATIENCE_WITH_ALL * workers as f64 / policies.max(1) as f64;
+        Self { patience: Some(self.patience.unwrap_or(share)), ..self }
+    }
+
+    /// Seconds after which a policy is given up.
+    pub fn seconds(&self) -> f64 {
+        self.patience.unwrap_or(PATIENCE).clamp(0.0, 1e9)
+    }
+
     fn shape(&self) -> Shape {
         let growth = match self.growth {
             Asking::Exact => Growth::Exact,
@@ -142,7 +158,7 @@ pub fn play(
         spent: Duration::ZERO,
         wrong: None,
     };
-    let patience = Duration::from_secs(rules.patience);
+    let patience = Duration::from_secs_f64(rules.seconds());
     trace.each(&mut |events| {
         let mut rest = events;
         while !rest.is_empty() {
