@@ -246,7 +246,8 @@ fn a_path_that_cannot_be_gets_a_line_and_the_program_runs_on() {
 
     let outcome = run.run().succeeded();
 
-    let line = "heapmm: cannot write the trace /nowhere/at/all: no such folder; the program runs on without it\n";
+    let line =
+        "heapmm: cannot write the trace /nowhere/at/all: no such folder; the program runs on without it\n";
     assert_eq!(outcome.errors(), line);
 }
 

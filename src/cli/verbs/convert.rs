@@ -79,7 +79,12 @@ pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
     draft.finish()?;
     let size = std::fs::metadata(output).map_or(0, |data| data.len());
     let each = size as f64 / events.max(1) as f64;
-    eprintln!("{}: {}, {each:.1} bytes each{}", output.display(), some(events, "event"), lost(before.and(losses)));
+    eprintln!(
+        "{}: {}, {each:.1} bytes each{}",
+        output.display(),
+        some(events, "event"),
+        lost(before.and(losses))
+    );
     Ok(())
 }
 

@@ -88,7 +88,8 @@ impl Recording {
         let files = self.left().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
         let last = files.iter().filter(|file| file.pid == pid).max_by_key(|file| file.number);
         let Some(main) = last.map(|file| file.number) else {
-            let what = "the command left no trace: it ended before its first call of malloc, or could not write";
+            let what =
+                "the command left no trace: it ended before its first call of malloc, or could not write";
             return Err(Fail::new(Fail::OWN, what));
         };
         for file in &files {

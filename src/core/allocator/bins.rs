@@ -29,11 +29,11 @@ const FIRST_SLOTS: usize = 8;
 const MOST_GRAB: usize = 64;
 
 impl Allocator {
-    /// A request that no cache serves.
-    #[cold]
+    /// A request that no bin serves.
     #[inline(never)]
     pub(super) fn allocate_large<const WANTED: u8>(&self, len: usize) -> *mut u8 {
-        payload_of(self.allocate_aligned(len, ALIGN, Wanted::of(WANTED)))
+        self.take_kept(Thread::current(), len)
+            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN, Wanted::of(WANTED))))
     }
 
     /// The bin for `len` bytes is empty.
@@ -127,17 +127,19 @@ impl Allocator {
     /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
-        if bin.pushed() > 0 {
+        if bin.pushed() >= few(class) {
             self.settle_down(thread);
             bin.flip();
-            if class >= SLAB_CLASSES || bin.poppable() >= few(class) {
-                return taken(bin.pop());
-            }
-        } else if let Some(full) = self.full_magazine(class) {
+            return taken(bin.pop());
+        }
+        if let Some(full) = self.full_magazine(class) {
             let empty = bin.take_pop();
             bin.load_pop(full);
             self.put_aside(bin, class, empty);
             return taken(bin.pop());
+        }
+        if bin.pushed() > 0 {
+            bin.flip();
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
         let grab = thread.grab(class, most_grab(class));
@@ -270,6 +272,7 @@ impl Allocator {
             return;
         }
         self.depot.size_for(state.heap().counts().footprint);
+        self.unload_retired(state);
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);
@@ -283,6 +286,13 @@ impl Allocator {
             }
             self.unload_bins(state, thread);
             state.tend(&self.rooms);
+        }
+    }
+
+    /// Returns what ended threads left in their bins.
+    fn unload_retired(&self, state: &mut State) {
+        for thread in state.threads().retired() {
+            self.unload_bins(state, thread);
         }
     }
 
@@ -301,6 +311,9 @@ impl Allocator {
         if thread.is_own() && !thread.close() {
             self.empty_bins(thread);
             thread.reopen(false);
+        }
+        if let Some(mut state) = self.enter() {
+            self.unload_retired(&mut state);
         }
         self.empty_depot();
     }
@@ -333,7 +346,10 @@ impl Allocator {
     }
 
     /// The same with the lock held; the magazines go back as well, since they may stand at the top.
-    fn unload_bins(&self, state: &mut State, thread: &Thread) {
+    pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread) {
+        if let Some(kept) = thread.give_up() {
+            state.give(&self.rooms, &[kept]);
+        }
         for bin in &thread.bins {
             for magazine in [bin.take_pop(), bin.take_push()] {
                 if !magazine.is_null() {
@@ -352,9 +368,10 @@ fn most_grab(class: usize) -> usize {
 }
 
 /// Objects that are worth a change of sides without a look for more. With few, a loop that frees
-/// and allocates one object would change sides all the time.
+/// and allocates one object would change sides all the time; tagged blocks are popped from the
+/// side that they were put in anyway.
 fn few(class: usize) -> usize {
-    most_slots(class::len_of(class)).min(96) / 2
+    if class < SLAB_CLASSES { most_slots(class::len_of(class)).min(96) / 2 } else { 1 }
 }
 
 /// Returns all objects of a magazine to their rooms.

@@ -21,10 +21,11 @@ impl Allocator {
             // SAFETY: located just now.
             let tag = unsafe { block.tag() };
             let len = tag.size() - WORD;
-            return match tag.class() {
-                Some(class) if self.rests(state, class, payload) => Err(Fault::Freed),
-                _ => Ok(Held { payload, len }),
+            let rests = match tag.class() {
+                Some(class) => self.rests(state, class, payload),
+                None => state.threads().iter().any(|thread| thread.kept.get() == payload),
             };
+            return if rests { Err(Fault::Freed) } else { Ok(Held { payload, len }) };
         };
         let (len, offset) = (class::len_of(class), payload.addr() % GRANULE);
         if offset / len >= capacity(len) {

@@ -12,10 +12,12 @@
 
 mod bins;
 mod fast;
+mod large;
 mod locate;
 mod misuse;
 mod record;
 mod reentry;
+mod resize;
 mod state;
 mod threads;
 
@@ -26,6 +28,7 @@ pub use misuse::Misuse;
 pub use record::{Wanted, ZEROED};
 pub use state::State;
 
+use crate::block::Block;
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
@@ -35,9 +38,8 @@ use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::os::thread::ExitHook;
 use crate::settings::Settings;
-use crate::slab::class::{self, LARGEST};
+use crate::slab::class;
 use crate::slab::rooms::Rooms;
-use record::UNNOTED;
 use reentry::Reentry;
 
 /// Everything behind malloc, what every call uses in front: a tiny process touches one page of it.
@@ -134,6 +136,9 @@ impl Allocator {
             grant
         };
         let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align).map(noted) };
+        if let Some(kept) = state.forgo_kept() {
+            state.give(&self.rooms, &[kept]);
+        }
         if let Some(grant) = state.allocate(&self.rooms, len, align) {
             return Some(noted(grant));
         }
@@ -168,61 +173,6 @@ impl Allocator {
                 Misuse { call: "free", payload, fault }.report(errors);
             }
         }
-    }
-
-    /// Makes the block at `payload`, which is not null, hold `len` bytes; it may move. Null with
-    /// ENOMEM leaves it as it was.
-    pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        if let Some(keep) = self.stays(payload, len) {
-            if keep && self.recorder().is_some() {
-                self.note_alone(Call::of(Event::Resize, payload.addr(), len));
-            }
-            return if keep { payload } else { self.move_to(payload, len) };
-        }
-        let resized = |moved: *mut u8| {
-            self.note(Call { moved_to: moved.addr(), ..Call::of(Event::Resize, payload.addr(), len) });
-            moved
-        };
-        let Some(mut state) = self.enter() else {
-            let moved = self.reentry.resize(payload, self.usable_unlocked(payload), len);
-            return moved.map_or_else(call::out_of_memory, resized);
-        };
-        match self.locate(&state, payload) {
-            Ok(_) => {}
-            Err(fault) => {
-                let errors = state.settings().errors;
-                drop(state);
-                Misuse { call: "realloc", payload, fault }.report(errors);
-                return call::out_of_memory();
-            }
-        }
-        if let Some(moved) = state.resize(&self.rooms, payload, len) {
-            return resized(moved);
-        }
-        drop(state);
-        self.move_to(payload, len)
-    }
-
-    /// A new block with the contents of the old one.
-    fn move_to(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        let has = self.usable(payload);
-        // What grows goes on growing: a quarter more of a small object saves the next moves.
-        let ample = if len > has && len <= LARGEST { len + len / 4 } else { len };
-        let is_noted = self.recorder().is_some();
-        let new = if is_noted { self.allocate_large::<UNNOTED>(ample) } else { self.allocate(ample) };
-        if new.is_null() {
-            return new;
-        }
-        let keep = has.min(len);
-        // SAFETY: the old block has `keep` bytes and the new one at least as many.
-        unsafe { new.copy_from_nonoverlapping(payload, keep) };
-        if is_noted {
-            let moved = Call { moved_to: new.addr(), ..Call::of(Event::Resize, payload.addr(), len) };
-            self.release_noting(payload, moved);
-        } else {
-            self.release(payload);
-        }
-        new
     }
 
     /// Gives back what can be given back but `keep` bytes at the top; whether any was.
@@ -271,6 +221,11 @@ impl Allocator {
         };
         state.threads().each_cached(&mut count);
         self.depot.each_cached(&mut count);
+        for kept in state.threads().iter().map(|thread| thread.kept.get()).filter(|kept| !kept.is_null()) {
+            sum.objects += 1;
+            // SAFETY: a kept block is a live block of the heap.
+            sum.bytes += unsafe { Block::of_payload(kept).len() };
+        }
         sum
     }
 

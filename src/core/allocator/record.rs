@@ -9,7 +9,7 @@
 //! While a trace is written no thread has bins: the branch that is there for that leads here, and
 //! a process that writes none pays nothing.
 //!
-//! - **A6** A note is made with the lock held, or by a handler that interrupted its holder: a block's
+//! - **A7** A note is made with the lock held, or by a handler that interrupted its holder: a block's
 //!   after it was obtained, a free's before the block goes back.
 
 use core::sync::atomic::Ordering;
@@ -98,7 +98,7 @@ impl Allocator {
         grant.map_or_else(call::out_of_memory, |grant| grant.payload)
     }
 
-    /// Notes a call ([A6](self)).
+    /// Notes a call ([A7](self)).
     #[inline]
     pub(super) fn note(&self, call: Call) {
         if let Some(recorder) = self.recorder() {

@@ -1,6 +1,7 @@
 //! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
 use super::Grant;
+use super::large::may_rest;
 use super::threads::Threads;
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
@@ -427,7 +428,7 @@ impl State {
                 return self.spans.walk(rooms, payload, see);
             }
             // SAFETY: a block has sixteen bytes.
-            let rests = tag.class().is_some() && unsafe { mark::is_set(payload) };
+            let rests = (tag.class().is_some() || may_rest(tag)) && unsafe { mark::is_set(payload) };
             let kind = match (tag.is_used(), tag.has(tag::OWN), rests) {
                 (true, true, _) => Kind::Own,
                 (true, false, false) => Kind::Used,
@@ -442,10 +443,10 @@ impl State {
     }
 
     /// Whether the depot should be looked through: half a second has passed, or the heap has grown
-    /// by a quarter.
+    /// by a sixteenth, while what some class keeps could have served another.
     pub(super) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
+        let grown = footprint > self.aired_at + self.aired_at / 16;
         if !grown && !self.airing.is_due() {
             return false;
         }

@@ -11,7 +11,7 @@ use crate::slab::class::{self, CLASSES};
 
 /// Bytes of full magazines that all classes together may keep in a small process. A large one
 /// keeps a fraction of its footprint.
-const LEAST_BUDGET: usize = 512 << 10;
+const LEAST_BUDGET: usize = 1 << 20;
 
 /// The magazines of one class.
 struct Shelf {
@@ -42,7 +42,7 @@ impl Depot {
 
     /// Sets how many bytes may rest here, by the bytes that the process has.
     pub fn size_for(&self, footprint: usize) {
-        self.budget.store(footprint / 16, Ordering::Relaxed);
+        self.budget.store(footprint / 2, Ordering::Relaxed);
     }
 
     /// A full magazine of `class`.

@@ -44,6 +44,8 @@ pub struct Thread {
     is_own: Cell<bool>,
     /// Frees of small tagged blocks until one of them makes its class a class of slabs.
     patience: Cell<u8>,
+    /// A large block that this thread freed, or null.
+    pub kept: Cell<*mut u8>,
     /// Refills of each class so far; no more are counted than matter.
     refills: [Cell<u8>; CLASSES],
     /// The bins.
@@ -91,6 +93,12 @@ impl Thread {
         // SAFETY: the caller keeps to the bound, which is the table's.
         let place = *unsafe { PLACES.get_unchecked(len) };
         self.bin_at(usize::from(place))
+    }
+
+    /// The kept block, which is kept no longer.
+    pub fn give_up(&self) -> Option<*mut u8> {
+        let kept = self.kept.replace(ptr::null_mut());
+        (!kept.is_null()).then_some(kept)
     }
 
     /// Objects that this refill of `class` shall take: one by one at first, since a tiny process

@@ -193,7 +193,8 @@ impl Recorder {
         if self.is_on() {
             let start = clock::since_1970();
             let heir_of = if is_heir { parent } else { 0 };
-            let head = file_head(&Maker { pid: process.pid as u32, heir_of, start, command: process.command });
+            let head =
+                file_head(&Maker { pid: process.pid as u32, heir_of, start, command: process.command });
             // SAFETY: [Q1]: the window is mapped, and its first bytes are the head's.
             unsafe { self.live.window.get().copy_from_nonoverlapping(head.as_ptr(), head.len()) };
             self.stamp();

@@ -158,7 +158,8 @@ pub fn undisturbed<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Ref
     if matches!(out, Err(libc::EFBIG)) {
         let only = 1u64 << (libc::SIGXFSZ - 1);
         let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let (only, no_time) = ((&raw const only).expose_provenance(), (&raw const no_time).expose_provenance());
+        let (only, no_time) =
+            ((&raw const only).expose_provenance(), (&raw const no_time).expose_provenance());
         // SAFETY: reads two values of ours.
         unsafe { system_call(libc::SYS_rt_sigtimedwait, [only, 0, no_time, WORD]) };
     }

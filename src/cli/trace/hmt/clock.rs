@@ -56,7 +56,8 @@ mod tests {
     use super::*;
 
     fn clock(stamps: &[(u64, u64)]) -> Clock {
-        let slot = |&(ticks, len)| Slot { kind: Kind::Stamp, align_log: 0, thread: 0, ticks, len, address: 0 };
+        let slot =
+            |&(ticks, len)| Slot { kind: Kind::Stamp, align_log: 0, thread: 0, ticks, len, address: 0 };
         Clock::of(stamps.iter().map(slot))
     }
 

@@ -190,7 +190,13 @@ mod tests {
     fn slots_of_two_chunks_are_one_order_and_holes_are_nothing() {
         let bytes = file(&[
             &[slot(Raw::Allocate, 0x10), HOLE, slot(Raw::Allocate, 0x20), slot(Raw::Free, 0x10), HOLE],
-            &[slot(Raw::Resize, 0x20), slot(Raw::Moved, 0x30), slot(Raw::Resize, 0x30), HOLE, slot(Raw::Free, 0x30)],
+            &[
+                slot(Raw::Resize, 0x20),
+                slot(Raw::Moved, 0x30),
+                slot(Raw::Resize, 0x30),
+                HOLE,
+                slot(Raw::Free, 0x30),
+            ],
         ]);
 
         let (events, losses) = events(&bytes);

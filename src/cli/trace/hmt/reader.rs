@@ -7,8 +7,8 @@
 
 use std::ops::Deref;
 
-use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
 use super::collect::Losses;
+use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
 use super::writer::Origin;
 use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, collect, column, number};
 use crate::trace::Event;

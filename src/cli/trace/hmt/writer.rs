@@ -37,7 +37,12 @@ impl<W: Write> Writer<W> {
     /// Begins with the head.
     pub fn new(mut out: W, origin: &Origin) -> io::Result<Self> {
         let command = origin.command.as_bytes();
-        out.write_all(&file_head(&Maker { pid: origin.pid, heir_of: origin.heir_of, start: origin.start, command }))?;
+        out.write_all(&file_head(&Maker {
+            pid: origin.pid,
+            heir_of: origin.heir_of,
+            start: origin.start,
+            command,
+        }))?;
         Ok(Self {
             out,
             waiting: Vec::with_capacity(CHUNK),
