@@ -1,6 +1,7 @@
 //! The engines that a trace can be played through, by name.
 
 use heapmm_core::engine::Engine;
+use heapmm_core::engine::process::Process;
 use heapmm_core::engine::table::{AnyEngine, DESIGNS, Design};
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
@@ -25,28 +26,23 @@ enum Kind {
     Heap(Policy),
     /// Another allocator of the literature.
     Other(Design),
-    /// Slabs and magazines in front of a heap: a cache, not a place.
-    Front,
+    /// Slabs in front of a heap.
+    Slabs(Policy),
 }
 
 impl Entry {
-    /// An engine over `arena` that has taken nothing yet; `None` if it cannot be replayed.
-    pub fn build(&self, arena: Arena, shape: Shape) -> Option<Box<dyn Engine>> {
-        Some(match self.kind {
-            Kind::Heap(policy) => Box::new(Heap::new(arena, AnyIndex::new(policy), shape)),
+    /// An engine over `arena` that has taken nothing yet; with `live`, all that a process does.
+    pub fn build(&self, arena: Arena, shape: Shape, live: bool) -> Box<dyn Engine> {
+        match self.kind {
+            Kind::Heap(policy) if !live => Box::new(Heap::new(arena, AnyIndex::new(policy), shape)),
+            Kind::Heap(policy) | Kind::Slabs(policy) => Box::new(Process::new(arena, policy, shape, live)),
             Kind::Other(design) => Box::new(AnyEngine::new(design, arena, shape.growth)),
-            Kind::Front => return None,
-        })
+        }
     }
 
     /// Its place in the list of all policies.
     pub fn number(&self) -> usize {
         known().iter().position(|entry| entry.name == self.name).unwrap_or(0)
-    }
-
-    /// Whether a trace can be played through it.
-    pub fn is_replayed(&self) -> bool {
-        !matches!(self.kind, Kind::Front)
     }
 }
 
@@ -58,24 +54,19 @@ pub fn is_live(name: &str) -> bool {
     taken
 }
 
-/// All policies, the default first.
+/// All policies that a trace can be played through, the default first.
 pub fn known() -> Vec<Entry> {
-    let kind = |policy, name| if name == "fast" { Kind::Front } else { Kind::Heap(policy) };
+    let kind = |policy| if policy == Policy::Fast { Kind::Slabs(policy) } else { Kind::Heap(policy) };
     let policies =
-        POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, kind: kind(row.policy, row.name) });
+        POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, kind: kind(row.policy) });
     let designs =
         DESIGNS.iter().map(|row| Entry { name: row.name, help: row.help, kind: Kind::Other(row.design) });
     policies.chain(designs).collect()
 }
 
-/// All policies that a trace can be played through.
-pub fn all() -> Vec<Entry> {
-    known().into_iter().filter(Entry::is_replayed).collect()
-}
-
 /// The engine called `name`.
 pub fn named(name: &str) -> Verdict<Entry> {
-    let known = all();
+    let known = known();
     known.iter().find(|entry| entry.name == name).copied().ok_or_else(|| {
         let near = nearest(name, known.iter().map(|entry| entry.name));
         let hint =
@@ -87,7 +78,7 @@ pub fn named(name: &str) -> Verdict<Entry> {
 /// The engines of a list `a,b`, or all.
 pub fn listed(list: &str) -> Verdict<Vec<Entry>> {
     if list == "all" {
-        return Ok(all());
+        return Ok(known());
     }
     let mut entries: Vec<Entry> = Vec::new();
     for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {

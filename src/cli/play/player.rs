@@ -36,7 +36,7 @@ pub enum Realloc {
 pub enum Asking {
     /// What is missing, to the byte.
     Exact,
-    /// An eighth of what it has, as in live use.
+    /// A sixteenth of what it has, as in live use.
     Geometric,
 }
 
@@ -61,6 +61,10 @@ pub struct Rules {
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
+    /// As a process would with one thread: large requests get mappings of their own, what grows gets
+    /// room to grow, and the heap asks for more than is missing.
+    #[arg(long, conflicts_with_all = ["realloc", "growth"])]
+    pub live: bool,
     /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
     /// seconds on each processor if not given.
     #[arg(long, value_name = "SECONDS")]
@@ -85,6 +89,7 @@ impl Rules {
 
     fn shape(&self) -> Shape {
         let growth = match self.growth {
+            _ if self.live => Growth::Geometric,
             Asking::Exact => Growth::Exact,
             Asking::Geometric => Growth::Geometric,
         };
@@ -236,8 +241,7 @@ impl Player {
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let field = Field::new(entry.number(), size(want), size(least))?;
         // SAFETY: the only arena over the field, dropped before it.
-        let engine = entry.build(unsafe { field.arena() }, rules.shape());
-        let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
+        let engine = entry.build(unsafe { field.arena() }, rules.shape(), rules.live);
         let slots = vec![Slot::EMPTY; survey.ids as usize];
         Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0 })
     }
@@ -309,9 +313,9 @@ impl Player {
         if self.realloc == Realloc::InPlace {
             let held = self.held(slot)?;
             // SAFETY: located just now.
-            if unsafe { self.engine.resize(held, event.len as usize) } {
+            if let Some(payload) = unsafe { self.engine.relocate(held, event.len as usize) } {
                 self.live = self.live - slot.len + event.len;
-                self.slots[event.id as usize].len = event.len;
+                self.slots[event.id as usize] = Slot { payload, len: event.len };
                 return Ok(());
             }
         }

@@ -121,3 +121,51 @@ fn a_trace_that_cannot_be_written_is_said_before_the_command_runs() {
     outcome.failure(1, "/nowhere/a.hmt");
     assert!(!fs::exists(mark).unwrap());
 }
+
+/// A program that has some of everything: small and large blocks, growing ones, aligned ones.
+const MIXED: &str = r#"
+#include <stdlib.h>
+#include <string.h>
+static unsigned state = 1;
+static unsigned roll(unsigned below) { state = state * 1103515245 + 12345; return (state >> 8) % below; }
+int main(void) {
+    static void *blocks[3000];
+    for (int round = 0; round < 40000; round++) {
+        int slot = roll(3000);
+        size_t len = roll(16 << roll(9)), large = roll(2000) == 0 ? 1500000 : 0;
+        switch (roll(4)) {
+        case 0: blocks[slot] = realloc(blocks[slot], len + large + 1); break;
+        case 1: free(blocks[slot]); blocks[slot] = aligned_alloc(64, len + 1); break;
+        default: free(blocks[slot]); blocks[slot] = malloc(len + large);
+        }
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn a_replay_says_what_a_process_takes_within_five_per_cent() {
+    let folder = Folder::new();
+    let (program, target, stats) = (folder.file("mixed"), folder.file("a.hmt"), folder.file("stats.json"));
+    compile(MIXED, &program, &["-fno-builtin"]);
+    under_library(&["record", "-o", &target, "--", &program]).success();
+    let policies = heapmm(["policies", "--format", "csv"]).success();
+    let live = common::columns(&policies, ["name", "live"]);
+    let tagged = live.iter().filter(|[name, run]| run == "yes" && name != "fast").map(|[name, _]| name);
+
+    let mut seen = 0;
+    for name in tagged {
+        let outcome = under_library(&["run", "--policy", name, "--stats-out", &stats, "--", &program]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
+        let csv = heapmm(["replay", "--live", "--policy", name, "--format", "csv", &target]).success();
+        let [[replayed]] = &common::columns(&csv, ["peak"])[..] else { panic!("{csv}") };
+
+        let (taken, replayed) =
+            (report["peak_footprint"].as_f64().unwrap(), replayed.parse::<f64>().unwrap());
+        assert!((replayed / taken - 1.0).abs() <= 0.05, "{name}: {taken} taken, {replayed} in the replay");
+        seen += 1;
+    }
+
+    assert!(seen >= 13, "{policies}");
+}
