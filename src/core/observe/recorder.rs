@@ -16,7 +16,7 @@
 //!   writes into its parent's.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering, compiler_fence};
 
 use super::place::{self, Path};
 use super::report::Process;
@@ -51,7 +51,7 @@ enum Stage {
 struct Live {
     stage: Cell<u32>,
     /// Calls of this recorder that are under way, one inside the other.
-    depth: AtomicU32,
+    depth: Cell<u32>,
     /// The number of the next slot.
     next: AtomicU64,
     /// The numbers of the window's first slot and of the one behind its last.
@@ -159,7 +159,7 @@ impl Recorder {
         live.end.store(0, Ordering::Relaxed);
         live.next.store(0, Ordering::Relaxed);
         live.first.store(0, Ordering::Relaxed);
-        live.depth.store(0, Ordering::Relaxed);
+        live.depth.set(0);
         live.window_len.set(0);
         live.size.set(0);
         live.stamp_at.set(0);
@@ -207,8 +207,10 @@ impl Recorder {
         if !self.is_on() {
             return;
         }
+        // A handler that comes in between leaves it as it was.
         let depth = &self.live.depth;
-        depth.fetch_add(1, Ordering::Relaxed);
+        depth.set(depth.get() + 1);
+        compiler_fence(Ordering::SeqCst);
         let moves = call.kind == Kind::Resize && call.moved_to != call.address;
         if let Some((number, place)) = self.reserve(if moves { 2 } else { 1 }) {
             let slot = Slot {
@@ -228,7 +230,8 @@ impl Recorder {
                 self.stamp();
             }
         }
-        depth.fetch_sub(1, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        depth.set(depth.get() - 1);
     }
 
     /// Writes down what the clock says at this tick.
@@ -260,9 +263,8 @@ impl Recorder {
             let within = number.wrapping_sub(live.first.load(Ordering::Relaxed)) as usize * SLOT;
             let place = live.slots.load(Ordering::Relaxed).wrapping_add(within);
             // A handler that came in between has moved `next`, and perhaps the window: then again.
-            let taken =
-                live.next.compare_exchange(number, number + count, Ordering::Relaxed, Ordering::Relaxed);
-            if taken.is_ok() {
+            // SAFETY: [Q1]
+            if unsafe { thread::exchange_alone(live.next.as_ptr(), number, number + count) } {
                 return Some((number, place));
             }
         }
@@ -311,7 +313,7 @@ impl Recorder {
         live.next.store(first, Ordering::Relaxed);
         live.first.store(first, Ordering::Relaxed);
         live.end.store(first + u64::from(chunk.events), Ordering::Relaxed);
-        if old_len > 0 && live.depth.load(Ordering::Relaxed) <= 1 {
+        if old_len > 0 && live.depth.get() <= 1 {
             // SAFETY: [Q2]
             unsafe { window::unmap(old, old_len) };
         }
