@@ -36,7 +36,7 @@ pub enum Realloc {
 pub enum Asking {
     /// What is missing, to the byte.
     Exact,
-    /// A sixteenth of what it has, as in live use.
+    /// A part of what it has, as in live use.
     Geometric,
 }
 

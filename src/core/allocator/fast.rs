@@ -43,9 +43,8 @@ impl Allocator {
             return self.allocate_large::<WANTED>(len);
         }
         let thread = Thread::current();
-        // The block put in last is the one whose lines are warm: larger blocks have many.
         let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from::<WANTED>(thread, len, || bin.pop_last().or_else(|| bin.pop()))
+        self.allocate_from::<WANTED>(thread, len, || bin.pop())
     }
 
     #[inline(always)]

@@ -64,16 +64,20 @@ struct Entry<'a> {
     state: Guard<'a, State>,
     thread: &'a Thread,
     was_closed: bool,
-    restless: &'a AtomicBool,
+    allocator: &'a Allocator,
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        let idle = self.state.is_idle();
-        if idle != self.restless.load(Ordering::Relaxed) {
-            self.restless.store(idle, Ordering::Relaxed);
+        let Allocator { depot, restless, is_depot_used, .. } = self.allocator;
+        let resting = if is_depot_used.load(Ordering::Relaxed) { depot.resting() } else { 0 };
+        let lies_idle = self.state.is_restless(resting);
+        if lies_idle != restless.load(Ordering::Relaxed) {
+            restless.store(lies_idle, Ordering::Relaxed);
         }
-        self.thread.reopen(self.was_closed);
+        if !self.was_closed {
+            self.allocator.reopen(self.thread);
+        }
     }
 }
 
@@ -126,7 +130,18 @@ impl Allocator {
         {
             self.resume_recording(recorder, &mut state);
         }
-        Some(Entry { state, thread, was_closed, restless: &self.restless })
+        Some(Entry { state, thread, was_closed, allocator: self })
+    }
+
+    /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
+    /// then every call comes by here and looks after it, until that is done.
+    #[inline]
+    fn reopen(&self, thread: &Thread) {
+        if self.restless.load(Ordering::Relaxed) && thread.is_own() {
+            thread.rest();
+        } else {
+            thread.open();
+        }
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.

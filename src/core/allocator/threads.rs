@@ -140,7 +140,7 @@ fn built(at: *mut u8) -> &'static Thread {
 
 /// The structure of the first thread.
 fn first_thread() -> &'static Thread {
-    const { assert!(align_of::<Thread>() <= 4096) };
+    const { assert!(align_of::<Thread>() <= 64) };
     // SAFETY: nobody else takes this place: only the first thread does, under the lock.
     unsafe { Thread::build(thread::main()) }
 }
@@ -222,7 +222,7 @@ impl Allocator {
         if !thread.is_own() || thread.close() {
             return;
         }
-        thread.reopen(false);
+        thread.open();
         thread::set_word(thread::last());
         if let Some(mut state) = self.enter() {
             if !state.threads().is_warmth_wanted() {

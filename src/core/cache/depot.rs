@@ -45,6 +45,11 @@ impl Depot {
         self.budget.store(footprint / 2, Ordering::Relaxed);
     }
 
+    /// Bytes in full magazines.
+    pub fn resting(&self) -> usize {
+        self.resting.load(Ordering::Relaxed)
+    }
+
     /// A full magazine of `class`.
     pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
         if self.resting.load(Ordering::Relaxed) == 0 {

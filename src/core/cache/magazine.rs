@@ -11,7 +11,7 @@ use core::ptr;
 use crate::slab::class;
 
 /// Bytes that a full magazine of small objects may hold, and the bounds of its slots.
-const BUDGET: usize = 32 << 10;
+const BUDGET: usize = 16 << 10;
 const MOST_SLOTS: usize = 128;
 const LEAST_SLOTS: usize = 4;
 

@@ -149,7 +149,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let want = match self.shape.growth {
             Growth::Exact => least,
             Growth::Geometric => {
-                let part = self.counts.footprint / 16;
+                let part = self.counts.footprint / 32;
                 round_up(least.max(part.clamp(LEAST_GROWTH, MOST_GROWTH)), PAGE)
             }
         };

@@ -159,6 +159,8 @@ pub struct Heap<B, I> {
     shape: Shape,
     /// Free blocks that a deferred merge has not seen.
     unmerged: usize,
+    /// AGED while what is released has lain idle elsewhere, else nothing.
+    ripe: u64,
     tending: Tending,
     backing: B,
     index: I,
@@ -195,6 +197,7 @@ impl<B, I> Heap<B, I> {
                 shrinks: 0,
             },
             unmerged: 0,
+            ripe: 0,
             tending: Tending::NEVER,
         }
     }
