@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use common::{Folder, Outcome, command, compile, heapmm, library};
+use common::{Folder, Outcome, command, compile, library};
 
 /// Runs `heapmm` with the library at hand.
 fn under_library(args: &[&str]) -> Outcome {
