@@ -144,7 +144,7 @@ int main(void) {
 "#;
 
 #[test]
-fn a_replay_says_what_a_process_takes_within_five_per_cent() {
+fn a_live_replay_says_within_one_per_cent_what_a_process_takes() {
     let folder = Folder::new();
     let (program, target, stats) = (folder.file("mixed"), folder.file("a.hmt"), folder.file("stats.json"));
     compile(MIXED, &program, &["-fno-builtin"]);
@@ -155,15 +155,17 @@ fn a_replay_says_what_a_process_takes_within_five_per_cent() {
 
     let mut seen = 0;
     for name in tagged {
-        let outcome = under_library(&["run", "--policy", name, "--stats-out", &stats, "--", &program]);
-        assert_eq!(outcome.status, 0, "{outcome:?}");
+        // Sweeps come by the clock, and a slow policy meets more of them.
+        let mut run = command(["run", "--policy", name, "--stats-out", &stats, "--", &program]);
+        run.env("HEAPMM_LIB", library()).env("HEAPMM_PURGE", "off");
+        Outcome::of(run.output().unwrap()).success();
         let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
         let csv = heapmm(["replay", "--live", "--policy", name, "--format", "csv", &target]).success();
         let [[replayed]] = &common::columns(&csv, ["peak"])[..] else { panic!("{csv}") };
 
         let (taken, replayed) =
             (report["peak_footprint"].as_f64().unwrap(), replayed.parse::<f64>().unwrap());
-        assert!((replayed / taken - 1.0).abs() <= 0.05, "{name}: {taken} taken, {replayed} in the replay");
+        assert!((replayed / taken - 1.0).abs() <= 0.01, "{name}: {taken} taken, {replayed} in the replay");
         seen += 1;
     }
 
