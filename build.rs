@@ -16,11 +16,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{flag}");
     }
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
+    println!("cargo:rustc-cdylib-link-arg=-T{}", root.join("src/designs.ld").display());
+    println!("cargo:rerun-if-changed=src/designs.ld");
     // The compiler's start files would run code on three more pages at every start and end.
     println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
     println!("cargo:rerun-if-changed=src/abi/heapmm.rs");
     println!("cargo:rerun-if-changed=cbindgen.toml");
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
     let builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/abi/heapmm.rs"));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   tests/c/calls_*.c    CASE(a_sentence) { … }     one table of cases per program
-//!   here                 program: a_sentence, …     one test per case, under two policies
+//!   here                 program: a_sentence, …     one test per case, under every kind of policy
 //! ```
 //!
 //! A last test compares the two lists, so that no case is forgotten here.
@@ -14,10 +14,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use support::{Outcome, Run, compile};
-
-/// The default, and the literal configuration without any accelerator.
-const POLICIES: [Option<&str>; 2] = [None, Some("implicit-first")];
+use support::{Outcome, Run, compile, every_kind};
 
 /// Compiles a program of cases.
 fn program(name: &str) -> PathBuf {
@@ -37,9 +34,10 @@ macro_rules! cases {
         $($(
             #[test]
             fn $case() {
-                for policy in POLICIES {
+                for policy in every_kind() {
                     let outcome = run(stringify!($program), stringify!($case), policy);
                     outcome.report();
+                    assert_eq!(outcome.complaint_about_policy(policy), None);
                 }
             }
         )+)*
@@ -79,6 +77,7 @@ cases! {
     calls_bytes:
         calloc_is_zero_where_dirty_blocks_were_freed,
         calloc_is_zero_in_any_history,
+        calloc_is_zero_where_a_break_inside_a_page_went_back,
         realloc_keeps_the_bytes_both_fit,
         realloc_takes_blocks_from_every_function,
         a_growing_block_keeps_its_bytes_beside_growing_neighbours,
@@ -126,7 +125,7 @@ fn every_case_of_the_programs_is_a_test_here() {
 
 #[test]
 fn malloc_info_is_well_formed() {
-    for policy in POLICIES {
+    for policy in every_kind() {
         let outcome = run("calls_info", "malloc_info_prints_xml", policy);
 
         let root = root_element(&outcome.text());
@@ -137,7 +136,7 @@ fn malloc_info_is_well_formed() {
 
 #[test]
 fn malloc_stats_says_something_on_stderr_and_nothing_on_stdout() {
-    for policy in POLICIES {
+    for policy in every_kind() {
         let outcome = run("calls_info", "malloc_stats_writes_to_stderr", policy);
 
         assert_eq!(outcome.text(), "");

@@ -44,8 +44,9 @@ const EXPORTED: &[&str] = &[
     "_Exit",
 ];
 
-/// The size that the file may not reach.
-const SIZE: u64 = 200 * 1024;
+/// The size that the file may not reach. A fifth of it is the code of the designs, which stands apart
+/// (`src/designs.ld`): another process does not even map it.
+const SIZE: u64 = 250 * 1024;
 
 /// What a tool of the binutils prints of the library.
 fn print(tool: &str, arguments: &[&str]) -> String {
@@ -124,7 +125,7 @@ fn no_segment_is_writable_and_executable() {
 }
 
 #[test]
-fn the_file_is_smaller_than_200_kilobytes() {
+fn the_file_is_smaller_than_250_kilobytes() {
     let size = fs::metadata(library()).expect("the library was built").len();
 
     assert!(size < SIZE, "{size} bytes");

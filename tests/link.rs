@@ -16,16 +16,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Run, Scratch, archive, compile, library, need, root};
+use heapmm_core::policy::POLICIES;
+use support::{Run, Scratch, archive, compile, every_kind, library, need, root, variables};
 
 /// The programs of cases.
 const PROGRAMS: [&str; 2] = ["link_api", "link_cxx"];
 
 /// Runs every case of a program.
 fn every_case_passes(program: &Path) {
+    every_case_passes_under(program, None);
+}
+
+/// The same with the variables of a setup.
+fn every_case_passes_under(program: &Path, setup: Option<&str>) {
     let names = Run::new(program).args(["--list"]).run().succeeded().text();
     assert!(names.lines().count() >= 3, "{names}");
-    let outcomes = names.lines().map(|case| (case, Run::new(program).args([case]).run()));
+    let run = |case| {
+        let run = Run::new(program).args([case]);
+        variables(setup).into_iter().fold(run, |run, (name, value)| run.env(name, value)).run()
+    };
+    let outcomes = names.lines().map(|case| (case, run(case)));
     let failed = outcomes.filter(|(_, outcome)| outcome.status != Some(0));
     let told: Vec<String> = failed.map(|(case, outcome)| format!("{case}: {}", outcome.errors())).collect();
     assert_eq!(told, Vec::<String>::new());
@@ -52,11 +62,19 @@ fn a_program_links_with_the_shared_library() {
 fn a_linked_program_obeys_the_settings_of_its_environment() {
     let archive = archive().to_str().expect("a plain path");
     let program = compile("link_api", &["-Werror", "-fno-builtin", archive]);
-    for policy in ["implicit-first", "lifo-best", "address-next"] {
+    for row in POLICIES {
         let run = Run::new(&program).args(["the_policy_has_a_name"]);
 
-        run.env("HEAPMM_POLICY", policy).run().succeeded();
+        run.env("HEAPMM_POLICY", row.name).run().succeeded();
     }
+}
+
+#[test]
+fn the_interface_tells_the_truth_under_every_kind_of_policy() {
+    let archive = archive().to_str().expect("a plain path");
+    let program = compile("link_api", &["-Werror", "-fno-builtin", archive]);
+
+    every_kind().for_each(|setup| every_case_passes_under(&program, setup));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use support::{Outcome, Run, compile, root};
+use support::{LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
 
 /// A block that the default policy may serve from a slab.
 const SMALL: &str = "24";
@@ -29,8 +29,7 @@ const TAGGED: &str = "100000";
 const MAPPED: &str = "3000000";
 
 const DEFAULT: Option<&str> = None;
-const LITERAL: Option<&str> = Some("implicit-first");
-const EVERY: [Option<&str>; 3] = [DEFAULT, LITERAL, Some("address-best")];
+const ADDRESS: Option<&str> = Some("address-best");
 const SIGABRT: i32 = 6;
 
 /// Compiles a program of `tests/c/misuse`.
@@ -117,7 +116,7 @@ macro_rules! bad_calls {
     ($($test:ident: $program:literal, $argument:expr;)*) => {$(
         #[test]
         fn $test() {
-            for policy in EVERY {
+            for policy in every_kind().chain([ADDRESS]) {
                 aborts($program, $argument, policy);
                 goes_on($program, $argument, policy);
             }
@@ -223,16 +222,22 @@ bad_calls! {
     realloc_to_zero_of_a_freed_mapped_block_aborts: "bad_realloc_to_zero_of_a_freed_block", MAPPED;
 }
 
+/// The designs whose blocks have a header beside the program's bytes.
+const FREELIST: Option<&str> = Some("freelist");
+const FAMILIES: Option<&str> = Some("families");
+/// One whose free blocks hold links.
+const BUDDY: Option<&str> = Some("buddy-fibonacci");
+
 corruption! {
-    overflow_by_one_byte_into_the_next_tag_aborts: "overflow_by_one", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    overflow_by_eight_bytes_into_the_next_tag_aborts: "overflow_by_eight", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    overflow_by_strcpy_into_the_next_tag_aborts: "overflow_by_strcpy", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    overflow_of_a_block_that_is_then_resized_aborts: "overflow_found_by_realloc", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    underflow_by_one_byte_into_its_own_tag_aborts: "underflow_by_one", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    underflow_by_eight_bytes_into_its_own_tag_aborts: "underflow_by_eight", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
+    overflow_by_one_byte_into_the_next_tag_aborts: "overflow_by_one", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FREELIST, SMALL;
+    overflow_by_eight_bytes_into_the_next_tag_aborts: "overflow_by_eight", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FAMILIES, SMALL, FREELIST, SMALL;
+    overflow_by_strcpy_into_the_next_tag_aborts: "overflow_by_strcpy", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FAMILIES, SMALL, FREELIST, SMALL;
+    overflow_of_a_block_that_is_then_resized_aborts: "overflow_found_by_realloc", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FAMILIES, SMALL, FREELIST, SMALL;
+    underflow_by_one_byte_into_its_own_tag_aborts: "underflow_by_one", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FREELIST, SMALL, FAMILIES, SMALL;
+    underflow_by_eight_bytes_into_its_own_tag_aborts: "underflow_by_eight", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED, FREELIST, SMALL, FAMILIES, SMALL;
     underflow_of_a_mapped_block_aborts: "underflow_by_eight", DEFAULT, MAPPED, LITERAL, MAPPED;
     write_after_free_over_the_footer_aborts: "footer_smashed", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
-    write_after_free_over_the_links_aborts: "links_overwritten", DEFAULT, TAGGED, Some("address-best"), TAGGED, Some("lifo-first"), SMALL;
+    write_after_free_over_the_links_aborts: "links_overwritten", DEFAULT, TAGGED, Some("address-best"), TAGGED, Some("lifo-first"), SMALL, BUDDY, TAGGED;
     write_after_free_over_the_key_of_a_cached_object_aborts: "links_overwritten", DEFAULT, SMALL, DEFAULT, MEDIUM;
 }
 
@@ -287,13 +292,15 @@ fn the_matrix_is_clean_for_bad_frees_and_hardly_ever_exploitable() {
 }
 
 #[test]
-fn the_matrix_is_clean_for_bad_frees_under_the_literal_policy() {
-    let (rows, told) = matrix(LITERAL);
+fn the_matrix_is_clean_for_bad_frees_with_and_without_headers_and_caches() {
+    for policy in [LITERAL, UNCACHED, FAMILIES, BUDDY] {
+        let (rows, told) = matrix(policy);
 
-    let table = format!("{rows:#?}\n{told}");
-    for row in &rows {
-        let every = ["double_free", "invalid_free"].contains(&row.family.as_str());
-        assert!(!every || row.clean == row.cases, "{table}");
-        assert_eq!(row.hung, 0, "{table}");
+        let table = format!("{policy:?}: {rows:#?}\n{told}");
+        for row in &rows {
+            let every = ["double_free", "invalid_free"].contains(&row.family.as_str());
+            assert!(!every || row.clean == row.cases, "{table}");
+            assert_eq!(row.hung, 0, "{table}");
+        }
     }
 }

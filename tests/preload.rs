@@ -2,7 +2,8 @@
 //! errors, exit status and files with the library preloaded as without it, and
 //! a report of every process that adds up.
 //!
-//! The cases are the lines of `tests/commands/*.txt`.
+//! The cases are the lines of `tests/commands/*.txt`: all of them under the
+//! default and the literal policy, those of `short.txt` under every policy.
 
 #![allow(clippy::expect_used)]
 
@@ -12,6 +13,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use commands::{Table, Verdict};
+use support::{DEFERRED, UNCACHED};
 
 /// Runs a table under a policy; names every case that fails, not only the first.
 fn runs_as_without(table: &str, policy: Option<&str>) {
@@ -65,6 +67,43 @@ fn shells_do_the_same_under_the_default_policy() {
 #[test]
 fn shells_do_the_same_under_the_literal_policy() {
     runs_as_without("shells", Some("implicit-first"));
+}
+
+/// A module for each policy, with the short table under it.
+macro_rules! for_every_policy {
+    (
+        tagged { $($variant:ident $module:ident $name:literal $index:ty => $help:literal;)* }
+        designs { $($design:ident $place:ident $called:literal $engine:ty => $does:literal;)* }
+    ) => {
+        for_each_policy! { $($module $name)* $($place $called)* }
+    };
+}
+
+macro_rules! for_each_policy {
+    ($($module:ident $name:literal)*) => {
+        $(mod $module {
+            #[test]
+            fn the_short_table_does_the_same() {
+                super::runs_as_without("short", Some($name));
+            }
+        })*
+    };
+}
+
+heapmm_core::policy_rows!(for_every_policy);
+
+#[test]
+fn the_short_table_does_the_same_without_caches() {
+    runs_as_without("short", UNCACHED);
+}
+
+#[test]
+fn the_short_table_does_the_same_where_merging_is_deferred() {
+    for setup in
+        [DEFERRED, Some("implicit-best,coalesce=deferred"), Some("segregated-best,coalesce=deferred")]
+    {
+        runs_as_without("short", setup);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
-use support::{Outcome, Run, Scratch, need};
+use support::{Outcome, Run, Scratch, UNCACHED, designs, need};
 
 /// A program's script and what it takes to run it.
 struct Program {
@@ -47,6 +47,7 @@ impl Program {
         assert_eq!((preloaded.text(), preloaded.errors()), (plain.text(), plain.errors()));
         assert_eq!(preloaded.status, plain.status);
         assert_eq!(preloaded.complaint_about_reports(), None);
+        assert_eq!(preloaded.complaint_about_policy(under.policy), None);
         for command in self.reports {
             let reported = preloaded.reports.iter().any(|r| r.command == *command);
             assert!(reported, "no process called {command} left a report");
@@ -92,7 +93,41 @@ macro_rules! programs {
                     .runs_as_without(under);
             })*
         }
+        /// Every program that a case names, with little work, by its name.
+        fn little(name: &str, under: Under) {
+            match name {
+                $(stringify!($name) => {
+                    let under = Under { work: $little, ..under };
+                    Program { runner: &$runner, script: $script, needs: &$needs, reports: &$reports }
+                        .runs_as_without(under);
+                })*
+                _ => panic!("no program of that name: {name}"),
+            }
+        }
     };
+}
+
+/// A few programs under every design, and under the default without its caches.
+macro_rules! under_every_design {
+    ($($name:ident)*) => {
+        mod under_every_design {
+            $(#[test]
+            fn $name() {
+                for policy in super::designs().chain([super::UNCACHED]) {
+                    super::little(stringify!($name), super::Under { policy, work: "" });
+                }
+            })*
+        }
+    };
+}
+
+under_every_design! {
+    bash_scripts_do_the_same
+    perl_threads_do_the_same
+    python_objects_threads_and_forks_do_the_same
+    git_keeps_the_same_history
+    gcc_compiles_the_same
+    sqlite_answers_the_same
 }
 
 programs! {

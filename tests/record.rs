@@ -150,7 +150,7 @@ fn recorded(args: &[&str], policy: Option<&str>) {
 
 #[test]
 fn every_function_is_recorded_with_its_sizes_and_alignments() {
-    for policy in [None, Some("implicit-first"), Some("lifo-best")] {
+    for policy in [None, Some("implicit-first"), Some("lifo-best"), Some("buddy-binary"), Some("slab")] {
         recorded(&["functions"], policy);
     }
 }

@@ -1,4 +1,5 @@
-/* Story 10: memory goes back after a burst. `story_burst trim` or `story_burst calls`, then the MiB of the burst.
+/* Story 10: memory goes back after a burst. `story_burst trim` or `story_burst calls`, then the MiB of the burst;
+ * with `pages` behind them the break may stay where it is.
  *
  *   64 MiB live ── burst of mixed blocks ── all of it freed ── malloc_trim, or a second of small calls
  *
@@ -56,7 +57,7 @@ static void call_for_a_second(void)
 
 int main(int argc, char **argv)
 {
-    CHECK_THAT(argc, ==, 3);
+    CHECK(argc == 3 || argc == 4);
     uint32_t state = 3;
     char **base = table(MOST / 8), **burst = table(MOST);
     int live = fill(base, BASE, &state);
@@ -80,8 +81,10 @@ int main(int argc, char **argv)
         after / 1024, (break_during - break_before) / 1024, (break_after - break_before) / 1024);
     CHECK_THAT(during, >, before + (atol(argv[2]) << 20) / 10 * 9);
     CHECK_THAT(after * 10, <=, before * 11);
-    CHECK_THAT((break_after - break_before) * 10, <=, BASE);
-    CHECK_THAT((break_during - break_after), >, (break_during - break_before) / 2);
+    if (argc == 3) {
+        CHECK_THAT((break_after - break_before) * 10, <=, BASE);
+        CHECK_THAT((break_during - break_after), >, (break_during - break_before) / 2);
+    }
     for (int i = 0; i < live; i++)
         free(base[i]);
     return 0;

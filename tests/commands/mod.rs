@@ -85,6 +85,7 @@ impl Case {
                 let mut differences = compare(&plain, &preloaded);
                 differences.extend(after.difference(&before));
                 differences.extend(preloaded.complaint_about_reports());
+                differences.extend(preloaded.complaint_about_policy(policy));
                 differences
             }
             (Err(message), _) => vec![format!("even without the preload: {message}")],

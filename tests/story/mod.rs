@@ -1,5 +1,6 @@
 //! What all stories share: compiling a story, running it, reading its figures.
 
+mod designs;
 mod fork;
 mod loading;
 mod memory;
@@ -10,12 +11,10 @@ mod tools;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{Outcome, Run, compile};
+use crate::support::{LITERAL, Outcome, Run, THREE, compile, designs, variables};
 
-/// The configuration without any accelerator.
-const LITERAL: Option<&str> = Some("implicit-first");
-/// Both configurations that a story runs under, where the literal one is quick enough.
-const POLICIES: [Option<&str>; 2] = [None, LITERAL];
+/// The setups that a story runs under, where the literal one is quick enough.
+const POLICIES: [Option<&str>; 3] = THREE;
 /// The bound of a long story; the machine may be busy.
 const LONG: Duration = Duration::from_secs(180);
 
@@ -27,6 +26,12 @@ fn program(name: &str) -> PathBuf {
 /// A run of a story under the library.
 fn story(name: &str, arguments: &[&str], policy: Option<&str>) -> Run {
     Run::new(program(name)).args(arguments).preload(policy).timeout(LONG)
+}
+
+/// Options by which strace gives its program the variables of a setup.
+fn for_strace(setup: Option<&str>) -> Vec<String> {
+    let pairs = variables(setup).into_iter();
+    pairs.flat_map(|(name, value)| ["-E".to_owned(), format!("{name}={value}")]).collect()
 }
 
 /// The same story with the C library's own allocator.

@@ -1,6 +1,6 @@
 //! Stories 14 and 16, and the faults of the reliability plan: the kernel refuses calls, and others move the break.
 
-use super::{LITERAL, LONG, POLICIES, figures, story};
+use super::{LITERAL, LONG, POLICIES, figures, for_strace, story};
 use crate::support::{Outcome, Run, Scratch, library, need};
 
 const BRK: u32 = 1;
@@ -116,7 +116,7 @@ fn injected(command: &[&str], fault: &str, policy: Option<&str>) -> Outcome {
         .args(["-e", &format!("inject={fault}")])
         .args(["-o", &folder.path().join("log").display().to_string()])
         .args(["-E", &format!("LD_PRELOAD={}", library().display())])
-        .args(policy.map_or(Vec::new(), |name| vec!["-E".to_owned(), format!("HEAPMM_POLICY={name}")]))
+        .args(for_strace(policy))
         .args(command)
         .limit_as(u64::MAX)
         .timeout(LONG)

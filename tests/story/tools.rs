@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{POLICIES, figures, program};
+use super::{POLICIES, figures, for_strace, program};
 use crate::support::{Run, Scratch, compile, library, need};
 
 /// What the ordinary program prints.
@@ -142,7 +142,7 @@ fn strace_shows_that_the_heap_comes_from_brk() {
             .args(["-f", "-e", "trace=brk,mmap,munmap"])
             .args(["-o", &log_path.display().to_string()])
             .args(["-E", &format!("LD_PRELOAD={}", library().display())])
-            .args(policy.map_or(Vec::new(), |name| vec!["-E".to_owned(), format!("HEAPMM_POLICY={name}")]))
+            .args(for_strace(policy))
             .args(["ls", "-R"])
             .args([folder.path()])
             .limit_as(u64::MAX)

@@ -22,6 +22,7 @@ mod compiler;
 mod report;
 mod run;
 mod scratch;
+mod setup;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -37,6 +38,7 @@ pub use compiler::compile;
 pub use report::Report;
 pub use run::{Outcome, Run};
 pub use scratch::Scratch;
+pub use setup::{DEFERRED, LITERAL, THREE, UNCACHED, designs, every_kind, policy_of, variables};
 
 /// The directory of the workspace.
 pub fn root() -> PathBuf {

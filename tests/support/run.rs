@@ -95,13 +95,10 @@ impl Run {
         self
     }
 
-    /// Runs under the library: with the policy named, else with the default.
-    pub fn preload(mut self, policy: Option<&str>) -> Run {
+    /// Runs under the library, set up as [`super::setup`] says: `POLICY` or `POLICY,option=value`.
+    pub fn preload(mut self, setup: Option<&str>) -> Run {
         self.preload = true;
-        match policy {
-            Some(name) => self.env("HEAPMM_POLICY", name),
-            None => self,
-        }
+        super::variables(setup).into_iter().fold(self, |run, (name, value)| run.env(name, value))
     }
 
     /// Bounds the address space; `u64::MAX` for a program that bears no bound.
@@ -229,6 +226,12 @@ impl Outcome {
     /// Checks the rows of every report.
     pub fn check_reports(&self) {
         self.reports.iter().for_each(Report::check);
+    }
+
+    /// The first process that ran under another policy than `setup` wants.
+    pub fn complaint_about_policy(&self, setup: Option<&str>) -> Option<String> {
+        let stranger = self.reports.iter().find(|report| report.policy != super::policy_of(setup))?;
+        Some(format!("another policy than {setup:?}: {}", stranger.line))
     }
 
     /// What is wrong with the reports: one that does not add up, or none of

@@ -2,11 +2,10 @@
 
 use heapmm_core::engine::Engine;
 use heapmm_core::engine::process::Process;
-use heapmm_core::engine::table::{AnyEngine, DESIGNS, Design};
+use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
-use heapmm_core::settings::Settings;
 
 use crate::fail::{Fail, Verdict};
 
@@ -17,26 +16,20 @@ pub struct Entry {
     pub name: &'static str,
     /// What it does, in a line.
     pub help: &'static str,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// The heap of tagged blocks with one of its indexes.
-    Heap(Policy),
-    /// Another allocator of the literature.
-    Other(Design),
-    /// Slabs in front of a heap.
-    Slabs(Policy),
+    policy: Policy,
 }
 
 impl Entry {
     /// An engine over `arena` that has taken nothing yet; with `live`, all that a process does.
-    pub fn build(&self, arena: Arena, shape: Shape, live: bool) -> Box<dyn Engine> {
-        match self.kind {
-            Kind::Heap(policy) if !live => Box::new(Heap::new(arena, AnyIndex::new(policy), shape)),
-            Kind::Heap(policy) | Kind::Slabs(policy) => Box::new(Process::new(arena, policy, shape, live)),
-            Kind::Other(design) => Box::new(AnyEngine::new(design, arena, shape.growth)),
+    /// The default policy is a process in any case: slabs in front of a heap.
+    pub fn build(&self, arena: Arena, shape: Shape, live: bool) -> Option<Box<dyn Engine>> {
+        match AnyIndex::new(self.policy) {
+            Some(index) if live || self.policy == Policy::Fast => {
+                let has_slabs = self.policy == Policy::Fast;
+                Some(Box::new(Process::new(Heap::new(arena, index, shape), has_slabs, live)))
+            }
+            Some(index) => Some(Box::new(Heap::new(arena, index, shape))),
+            None => Some(Box::new(AnyEngine::new(self.policy, arena, shape.growth)?)),
         }
     }
 
@@ -46,22 +39,9 @@ impl Entry {
     }
 }
 
-/// Whether a process can run with this policy: whether HEAPMM_POLICY takes the name.
-pub fn is_live(name: &str) -> bool {
-    let mut taken = true;
-    let mut settings = Settings::DEFAULT;
-    settings.apply(b"POLICY", name.as_bytes(), &mut |_| taken = false);
-    taken
-}
-
 /// All policies that a trace can be played through, the default first.
 pub fn known() -> Vec<Entry> {
-    let kind = |policy| if policy == Policy::Fast { Kind::Slabs(policy) } else { Kind::Heap(policy) };
-    let policies =
-        POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, kind: kind(row.policy) });
-    let designs =
-        DESIGNS.iter().map(|row| Entry { name: row.name, help: row.help, kind: Kind::Other(row.design) });
-    policies.chain(designs).collect()
+    POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, policy: row.policy }).collect()
 }
 
 /// The engine called `name`.

@@ -16,7 +16,8 @@ use heapmm_core::heap::{Coalesce, Growth, Shape};
 use super::catalogue::Entry;
 use super::clock;
 use super::field::Field;
-use super::film::{Film, Sample};
+use super::film::{COLOURS, Film, Sample};
+use super::touch::{self, Touched};
 use crate::fail::{Fail, Verdict};
 use crate::show::progress::Progress;
 use crate::trace::survey::Survey;
@@ -112,6 +113,10 @@ pub struct Outcome {
     pub played: u64,
     /// Requests that got nothing.
     pub refused: u64,
+    /// Pages that were hardly used when most bytes were live.
+    pub pinned: u64,
+    /// Pages that the program would have touched.
+    pub faults: u64,
     /// Processor time spent in the engine.
     pub spent: Duration,
     /// The pictures, if any were asked for.
@@ -130,6 +135,7 @@ pub struct Player {
     realloc: Realloc,
     live: u64,
     refused: u64,
+    touched: Touched,
 }
 
 /// A block of the trace: null where there is none ([V1](self)).
@@ -155,10 +161,11 @@ pub fn play(
     let player = Player::new(survey, entry, rules)?;
     let mut show = Show {
         stops: Stops::new(survey, samples),
-        film: samples.map(|_| Film::new(player.field.start(), survey.largest)),
+        film: samples.map(|_| Film::new(player.field.start(), survey.spread.ends(COLOURS))),
         player,
         peak_at: survey.peak_at,
         at_peak: None,
+        pinned: 0,
         played: 0,
         spent: Duration::ZERO,
         wrong: None,
@@ -185,6 +192,8 @@ pub fn play(
         at_end,
         played: show.played,
         refused: show.player.refused,
+        pinned: show.pinned,
+        faults: show.player.touched.count,
         spent: show.spent,
         film: show.film,
     })
@@ -197,6 +206,7 @@ struct Show {
     film: Option<Film>,
     peak_at: u64,
     at_peak: Option<Figures>,
+    pinned: u64,
     played: u64,
     spent: Duration,
     wrong: Option<String>,
@@ -210,6 +220,7 @@ impl Show {
         let since = clock::spent();
         self.wrong = self.player.play(now);
         self.spent += clock::spent() - since;
+        self.player.touched.settle();
         self.played += now.len() as u64;
         if self.stops.next().is_some_and(|stop| stop < self.played) {
             self.stops.pass();
@@ -222,6 +233,7 @@ impl Show {
         let figures = self.player.engine.figures();
         if self.played == self.peak_at + 1 {
             self.at_peak = Some(figures);
+            self.pinned = touch::pinned(&*self.player.engine);
         }
         if let Some(film) = &mut self.film {
             film.take(Sample { event: self.played, live: self.player.live, figures }, &*self.player.engine);
@@ -242,8 +254,10 @@ impl Player {
         let field = Field::new(entry.number(), size(want), size(least))?;
         // SAFETY: the only arena over the field, dropped before it.
         let engine = entry.build(unsafe { field.arena() }, rules.shape(), rules.live);
+        let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
-        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0 })
+        let touched = Touched::default();
+        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0, touched })
     }
 
     /// The engine.
@@ -286,6 +300,7 @@ impl Player {
             Some(grant) => {
                 self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
                 self.live += event.len;
+                self.touched.note(grant.payload.addr(), event.len as usize);
             }
             None => self.refused += 1,
         }
@@ -316,6 +331,8 @@ impl Player {
             if let Some(payload) = unsafe { self.engine.relocate(held, event.len as usize) } {
                 self.live = self.live - slot.len + event.len;
                 self.slots[event.id as usize] = Slot { payload, len: event.len };
+                let keeps = if payload == slot.payload { slot.len } else { 0 };
+                self.touched.note(payload.addr() + keeps as usize, event.len.saturating_sub(keeps) as usize);
                 return Ok(());
             }
         }

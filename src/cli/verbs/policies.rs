@@ -6,7 +6,7 @@ use crate::fail::Verdict;
 use crate::play::catalogue;
 use crate::show::table::{Cell, Format, Table};
 
-/// List the placement policies: which a process can run with, which a trace can be played through.
+/// List the placement policies: values of HEAPMM_POLICY, and which a trace can be played through.
 #[derive(Debug, Args)]
 pub struct Policies {
     /// The shape of the list.
@@ -16,13 +16,10 @@ pub struct Policies {
 
 impl Policies {
     pub fn run(self) -> Verdict {
-        let columns =
-            [("name", "policy"), ("live", "run"), ("replay", "replay"), ("help", "where a block is placed")];
+        let columns = [("name", "policy"), ("help", "where a block is placed")];
         let mut table = Table::new("policies", &columns);
-        let yes = |is: bool| if is { "yes" } else { "no" };
         for entry in catalogue::known() {
-            let (live, replay) = (catalogue::is_live(entry.name), true);
-            table.rows.push([entry.name, yes(live), yes(replay), entry.help].map(Cell::word).to_vec());
+            table.rows.push([entry.name, entry.help].map(Cell::word).to_vec());
         }
         super::print(&table, self.format)?;
         Ok(0)

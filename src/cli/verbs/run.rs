@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::record::Recording;
 use crate::fail::{Fail, Verdict, plain};
@@ -25,7 +26,7 @@ use crate::show::number::{bytes, count, percent, share, some};
 #[derive(Debug, Args)]
 pub struct Run {
     /// Where blocks are placed; `heapmm policies` lists the names.
-    #[arg(long, value_name = "NAME", value_parser = live_policy)]
+    #[arg(long, value_name = "NAME", value_parser = policies(), hide_possible_values = true)]
     policy: Option<String>,
     /// Keep the reports of all processes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
@@ -38,14 +39,10 @@ pub struct Run {
     command: Vec<OsString>,
 }
 
-/// A policy that a process can run with.
-fn live_policy(name: &str) -> Result<String, String> {
-    if catalogue::is_live(name) {
-        return Ok(name.to_owned());
-    }
-    let names: Vec<&str> =
-        catalogue::known().iter().map(|entry| entry.name).filter(|name| catalogue::is_live(name)).collect();
-    Err(format!("the policies are {}", names.join(", ")))
+/// The policies, each with its line.
+fn policies() -> PossibleValuesParser {
+    let values = catalogue::known().into_iter().map(|entry| PossibleValue::new(entry.name).help(entry.help));
+    PossibleValuesParser::new(values)
 }
 
 /// How one run went.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use heapmm_core::policy::POLICIES;
 use heapmm_core::settings::ROWS;
 
 use super::Command;
@@ -55,7 +56,7 @@ impl Manual {
     }
 }
 
-/// One page; the main one has the settings of the library too.
+/// One page; the main one has the settings and the policies of the library too.
 fn page(command: clap::Command, with_settings: bool) -> Verdict<Vec<u8>> {
     let mut text = Vec::new();
     let written = Man::new(command).render(&mut text).and_then(|()| {
@@ -63,16 +64,13 @@ fn page(command: clap::Command, with_settings: bool) -> Verdict<Vec<u8>> {
             return Ok(());
         }
         writeln!(text, ".SH ENVIRONMENT\nSettings of the library; `heapmm options` prints them.")?;
-        ROWS.iter().try_for_each(|row| {
-            writeln!(
-                text,
-                ".TP\n\\fBHEAPMM_{}\\fR\n{} Values: {}. Default: {}.",
-                row.name(),
-                row.help(),
-                row.values(),
-                row.default()
-            )
-        })
+        for row in ROWS {
+            let (name, help, values) = (row.name(), row.help(), row.values());
+            let default = row.default();
+            writeln!(text, ".TP\n\\fBHEAPMM_{name}\\fR\n{help} Values: {values}. Default: {default}.")?;
+        }
+        writeln!(text, ".SH POLICIES\nValues of HEAPMM_POLICY; `heapmm policies` prints them.")?;
+        POLICIES.iter().try_for_each(|row| writeln!(text, ".TP\n\\fB{}\\fR\n{}", row.name, row.help))
     });
     written.map(|()| text).map_err(|error| Fail::output(&error))
 }

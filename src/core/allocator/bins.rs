@@ -208,7 +208,12 @@ impl Allocator {
     /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
     /// to their rooms.
     fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
-        self.is_depot_used.store(true, Ordering::Relaxed);
+        if !self.is_depot_used.load(Ordering::Relaxed)
+            && let Some(state) = self.enter()
+        {
+            self.size_depot(&state);
+            self.is_depot_used.store(true, Ordering::Relaxed);
+        }
         if let Some(returned) = self.depot.give_full(class, full) {
             self.flush(returned);
             return returned;
@@ -280,8 +285,12 @@ impl Allocator {
         }
     }
 
+    fn size_depot(&self, state: &State) {
+        self.depot.size_for(state.heap().counts().footprint, state.settings().cache_budget);
+    }
+
     fn air_depot(&self, state: &mut State) {
-        self.depot.size_for(state.heap().counts().footprint);
+        self.size_depot(state);
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);

@@ -8,7 +8,7 @@
 //! A loop that takes and gives a buffer goes by the lock; whatever else happens, the heap has all
 //! of its memory.
 //!
-//! - **A6** A kept block is used by its tag, free by a mark at either end, and lies in no bin.
+//! - **A7** A kept block is used by its tag, free by a mark at either end, and lies in no bin.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -23,7 +23,7 @@ use crate::slab::mark;
 /// The longest block that is kept.
 const LONGEST: usize = 2 << 20;
 
-/// Whether a used block with this tag may be a kept one ([A6](self)).
+/// Whether a used block with this tag may be a kept one ([A7](self)).
 pub(super) const fn may_rest(tag: Tag) -> bool {
     let len = tag.size() - WORD;
     tag.class().is_none() && !tag.has(OWN) && len > LARGEST && len <= LONGEST
@@ -39,7 +39,7 @@ impl Allocator {
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         let kept = thread.kept.get();
-        // SAFETY: [A6]
+        // SAFETY: [A7]
         let has = unsafe { Block::of_payload(kept).len() };
         if len > has || has - len > has / 8 {
             thread.busy.set(false);
@@ -87,7 +87,7 @@ impl Allocator {
 
     /// The block that was kept before another goes to the heap.
     fn release_kept(&self, kept: *mut u8) {
-        // SAFETY: [A6]
+        // SAFETY: [A7]
         if is_sound(kept, unsafe { Block::of_payload(kept).len() }) {
             return self.release_slow(kept);
         }
@@ -103,7 +103,7 @@ fn end_of(payload: *mut u8, len: usize) -> *mut u8 {
 /// Whether nobody wrote over the marks of a kept block of `len` bytes.
 fn is_sound(kept: *mut u8, len: usize) -> bool {
     [kept, end_of(kept, len)].into_iter().all(|marked| {
-        // SAFETY: [A6]
+        // SAFETY: [A7]
         unsafe { mark::is_set(marked) }
     })
 }

@@ -3,6 +3,8 @@
 //! - **A5** The mark of a free object is believed only if the object is found where free objects
 //!   are: the program may have written the same word by itself.
 
+use core::sync::atomic::Ordering;
+
 use super::{Allocator, State};
 use crate::block::{Block, WORD};
 use crate::engine::Held;
@@ -17,15 +19,12 @@ impl Allocator {
     pub(super) fn locate(&self, state: &State, payload: *mut u8) -> Result<Held, Fault> {
         let room = self.rooms.at(payload.addr());
         let Some(class) = room.class() else {
-            let block = state.locate(payload)?;
-            // SAFETY: located just now.
-            let tag = unsafe { block.tag() };
-            let len = tag.size() - WORD;
-            let rests = match tag.class() {
+            let held = state.locate(payload)?;
+            let rests = match state.class_of(held) {
                 Some(class) => self.rests(state, class, payload),
                 None => state.threads().iter().any(|thread| thread.kept.get() == payload),
             };
-            return if rests { Err(Fault::Freed) } else { Ok(Held { payload, len }) };
+            return if rests { Err(Fault::Freed) } else { Ok(held) };
         };
         let (len, offset) = (class::len_of(class), payload.addr() % GRANULE);
         if offset / len >= capacity(len) {
@@ -42,8 +41,8 @@ impl Allocator {
 
     /// Takes back what [`Allocator::locate`] finds.
     pub(super) fn release_checked(&self, state: &mut State, payload: *mut u8) -> Result<(), Fault> {
-        self.locate(state, payload)?;
-        state.release(&self.rooms, payload);
+        let held = self.locate(state, payload)?;
+        state.release(&self.rooms, held);
         Ok(())
     }
 
@@ -66,14 +65,17 @@ impl Allocator {
         if let Some(len) = self.tagged_len(payload) {
             return len;
         }
-        let Some(state) = self.enter() else { return self.usable_unlocked(payload) };
+        let Some(state) = self.enter() else { return self.usable_unlocked(payload).unwrap_or(0) };
         self.locate(&state, payload).map_or(0, |held| held.len)
     }
 
     /// The same for a signal handler that interrupted the holder of the lock: the program passes
-    /// a live block, so its header can be read.
-    pub(super) fn usable_unlocked(&self, payload: *mut u8) -> usize {
+    /// a live block, so its header can be read. `None` where nothing stands before a block.
+    pub(super) fn usable_unlocked(&self, payload: *mut u8) -> Option<usize> {
+        if self.is_design.load(Ordering::Relaxed) {
+            return None;
+        }
         // SAFETY: a live block outside of slabs has a header.
-        unsafe { Block::of_payload(payload).try_tag() }.map_or(0, |tag| tag.size() - WORD)
+        unsafe { Block::of_payload(payload).try_tag() }.map(|tag| tag.size() - WORD)
     }
 }

@@ -54,6 +54,8 @@ pub struct Allocator {
     is_depot_used: AtomicBool,
     /// Who writes the trace, or null.
     recorder: AtomicPtr<Recorder>,
+    /// Whether blocks are an engine's, which only the holder of the lock can ask.
+    is_design: AtomicBool,
     rooms: Rooms,
     state: Lock<State>,
     depot: Depot,
@@ -108,6 +110,7 @@ impl Allocator {
             restless: AtomicBool::new(false),
             is_depot_used: AtomicBool::new(false),
             recorder: AtomicPtr::new(core::ptr::null_mut()),
+            is_design: AtomicBool::new(false),
         }
     }
 
@@ -120,6 +123,7 @@ impl Allocator {
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
+            self.is_design.store(state.engine().is_some(), Ordering::Relaxed);
             self.start_recording(&mut state);
         }
         if self.reentry.is_pending() {
@@ -178,9 +182,9 @@ impl Allocator {
             return self.reentry.release(payload);
         };
         match self.locate(&state, payload) {
-            Ok(_) => {
+            Ok(held) => {
                 self.note(call);
-                state.release(&self.rooms, payload);
+                state.release(&self.rooms, held);
             }
             Err(fault) => {
                 let errors = state.settings().errors;

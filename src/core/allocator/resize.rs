@@ -81,14 +81,15 @@ impl Allocator {
     #[inline(never)]
     fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
         let Some(mut state) = self.enter() else {
-            let Some(moved) = self.reentry.resize(payload, self.usable_unlocked(payload), len) else {
+            let has = self.usable_unlocked(payload);
+            let Some(moved) = has.and_then(|has| self.reentry.resize(payload, has, len)) else {
                 return call::out_of_memory();
             };
             self.note(resized(payload, moved, len));
             return moved;
         };
-        let has = match self.locate(&state, payload) {
-            Ok(held) => held.len,
+        let held = match self.locate(&state, payload) {
+            Ok(held) => held,
             Err(fault) => {
                 let errors = state.settings().errors;
                 drop(state);
@@ -96,12 +97,12 @@ impl Allocator {
                 return call::out_of_memory();
             }
         };
-        if let Some(moved) = state.resize(&self.rooms, payload, len) {
+        if let Some(moved) = state.resize(&self.rooms, held, len) {
             self.note(resized(payload, moved, len));
             return moved;
         }
         drop(state);
-        self.move_to(payload, has, len)
+        self.move_to(payload, held.len, len)
     }
 
     /// A new block with the contents of the old one, which has `has` bytes.

@@ -1,38 +1,33 @@
 //! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
+mod design;
+mod mapped;
+mod upkeep;
+
+use self::design::Design;
+use self::mapped::LEAST_THRESHOLD;
 use super::Grant;
 use super::large::may_rest;
 use super::threads::Threads;
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
 use crate::cache::Magazine;
-use crate::engine::Kind;
-use crate::heap::maps::{MOST, Maps};
+use crate::engine::{Engine, Held, Kind};
+use crate::heap::maps::Maps;
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
-use crate::os::clock::{self, Watch};
+use crate::os::clock::Watch;
 use crate::os::environment;
 use crate::os::tables::Tables;
 use crate::policy::{AnyIndex, Policy};
 use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
-use crate::slab::rooms::{Room, Rooms};
+use crate::slab::rooms::Rooms;
 use crate::slab::spans::Spans;
 
 /// Most tagged blocks that one refill places: they are not lazily carved.
 const MOST_TAGGED: usize = 8;
-
-/// The first threshold above which a request is mapped, and the one that it adapts up to.
-const LEAST_THRESHOLD: usize = 1 << 20;
-const MOST_THRESHOLD: usize = 32 << 20;
-
-/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
-const AIRING: u64 = 250;
-
-/// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
-/// slower call, so little is left to chance.
-const RESTLESS: usize = 8 << 20;
 
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
@@ -66,6 +61,8 @@ pub struct State {
     tables: Tables,
     settings: Settings,
     heap: ProcessHeap,
+    /// Where the policy is no heap of tagged blocks.
+    design: Option<&'static mut Design>,
 }
 
 impl State {
@@ -89,6 +86,7 @@ impl State {
             aired_at: 0,
             ready: false,
             caching: false,
+            design: None,
         }
     }
 
@@ -114,8 +112,13 @@ impl State {
         } else {
             Settings::from_variables(&environment::settings, |_| {})
         };
-        if self.settings.policy != self.heap.index().policy() {
-            self.heap.set_index(AnyIndex::new(self.settings.policy));
+        if self.settings.policy != self.heap.index().policy()
+            && let Some(index) = AnyIndex::new(self.settings.policy)
+        {
+            self.heap.set_index(index);
+        }
+        if !self.settings.policy.is_tagged() {
+            self.design = Design::build(self.settings.policy, &mut self.tables);
         }
         self.set_caching(true);
         self.adjust(|_| {});
@@ -176,7 +179,7 @@ impl State {
         let grant = self.find_room(rooms, len, align)?;
         match self.settings.fill {
             Fill::Nothing => Some(grant),
-            fill => Some(filled(grant, fill)),
+            fill => Some(filled(grant, self.locate(grant.payload).ok()?.len, fill)),
         }
     }
 
@@ -191,7 +194,7 @@ impl State {
             });
         }
         let request = Request::aligned(len, align);
-        if len > self.threshold && self.maps.count() < MOST {
+        if self.wants_mapping(len, align) {
             self.map(len, align).or_else(|| self.place(rooms, request))
         } else {
             self.place(rooms, request).or_else(|| self.map(len, align))
@@ -255,6 +258,11 @@ impl State {
     }
 
     fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
+        if let Some(design) = &mut self.design {
+            let grant = design.allocate(request.len, request.align);
+            self.note_peak();
+            return grant;
+        }
         let placed = self.heap.allocate(request)?;
         self.map_rooms(rooms);
         Some(Grant { payload: placed.block.payload(), dirty: placed.dirty })
@@ -277,49 +285,10 @@ impl State {
         unsafe { self.heap.release(Block::of_payload(magazine.cast())) };
     }
 
-    /// Tells the rooms how far the heap reaches now.
-    #[inline]
-    fn map_rooms(&mut self, rooms: &Rooms) {
-        let end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
-        if end != self.known_end || self.heap.counts().segments != self.known_segments {
-            self.redraw_rooms(rooms);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn redraw_rooms(&mut self, rooms: &Rooms) {
-        let Some(newest) = self.heap.segments().newest() else { return };
-        rooms.found(newest.base().addr());
-        if let Some(count) = rooms.wants(newest.end().addr())
-            && let Some(table) = self.tables.map(count * size_of::<Room>())
-        {
-            // SAFETY: the mapping is new and is never given back.
-            unsafe { rooms.replace(table.cast(), count) };
-        }
-        let (mut low, mut high) = (usize::MAX, 0);
-        for segment in self.heap.segments().iter() {
-            let (first, last) = (segment.first().addr(), segment.end().addr());
-            low = low.min(first);
-            high = high.max(last);
-            rooms.claim(first, last, Room::TAGGED);
-        }
-        rooms.bound(low, high);
-        self.note_peak();
-        self.known_segments = self.heap.counts().segments;
-        self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
-    }
-
-    fn map(&mut self, len: usize, align: usize) -> Option<Grant> {
-        self.widen_table()?;
-        let block = self.maps.map(len, align)?;
-        self.note_peak();
-        Some(Grant { payload: block.payload(), dirty: 0 })
-    }
-
     /// Bytes taken from the operating system and not given back.
-    pub const fn footprint(&self) -> usize {
-        self.heap.counts().footprint + self.maps.footprint() + self.tables.bytes()
+    pub fn footprint(&self) -> usize {
+        let heap = self.engine().map_or(self.heap.counts().footprint, Engine::footprint);
+        heap + self.maps.footprint() + self.tables.bytes()
     }
 
     /// Bytes of tables that are mappings.
@@ -336,76 +305,53 @@ impl State {
         self.peak
     }
 
-    /// Makes room in the set of mapped blocks.
-    fn widen_table(&mut self) -> Option<()> {
-        let Some(words) = self.maps.wants_table() else { return Some(()) };
-        let table = self.tables.map(words * WORD)?;
-        // SAFETY: the mapping is new and large enough.
-        let (old, words) = unsafe { self.maps.set_table(table, words) };
-        self.tables.unmap(old, words * WORD);
-        Some(())
+    /// The used block outside of slabs at `payload`.
+    pub(super) fn locate(&self, payload: *mut u8) -> Result<Held, Fault> {
+        let found = match self.engine() {
+            Some(engine) => engine.locate(payload.addr()),
+            None => Engine::locate(&self.heap, payload.addr()),
+        };
+        let mapped = || self.locate_mapped(payload);
+        found.or_else(|fault| if fault == Fault::Foreign { mapped().ok_or(fault) } else { Err(fault) })
     }
 
-    /// Adds a block that was mapped without the lock.
-    pub(super) fn file(&mut self, block: Block) {
-        // Without a table the block cannot be told from a stranger's; it stays, unknown.
-        if self.widen_table().is_some() {
-            self.maps.file(block);
-            self.note_peak();
+    /// Takes back what [`super::Allocator`] has located.
+    pub(super) fn release(&mut self, rooms: &Rooms, held: Held) {
+        if self.design.is_none() {
+            self.look_after(rooms);
         }
-    }
-
-    /// The used tagged or mapped block at `payload`.
-    pub(super) fn locate(&self, payload: *mut u8) -> Result<Block, Fault> {
-        match self.heap.locate(payload.addr()) {
-            Err(Fault::Foreign) => self.maps.locate(payload.addr()).ok_or(Fault::Foreign),
-            found => found,
-        }
-    }
-
-    /// Takes back a block that [`super::Allocator`] has located.
-    pub(super) fn release(&mut self, rooms: &Rooms, payload: *mut u8) {
-        self.look_after(rooms);
-        if let Some(block) = self.maps.locate(payload.addr()) {
+        if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
-        if self.settings.fill == Fill::Junk && rooms.at(payload.addr()).class().is_none() {
-            // SAFETY: the caller has located it.
-            let len = unsafe { Block::of_payload(payload).len() };
+        if self.settings.fill == Fill::Junk && rooms.at(held.payload.addr()).class().is_none() {
             // SAFETY: the block is used and its owner gives it up.
-            unsafe { payload.write_bytes(0x5A, len) };
+            unsafe { held.payload.write_bytes(0x5A, held.len) };
         }
-        self.give(rooms, &[payload]);
+        if self.design.is_some() {
+            return self.release_to_engine(held);
+        }
+        self.give(rooms, &[held.payload]);
     }
 
-    fn release_mapped(&mut self, block: Block) {
-        // SAFETY: [M1]
-        let len = unsafe { block.len() };
-        if self.settings.mmap_threshold.is_none() && len <= MOST_THRESHOLD {
-            // What is freed was not for ever: the next of its size is better placed in the heap.
-            self.threshold = self.threshold.max(len);
-        }
-        // SAFETY: located just now.
-        unsafe { self.maps.unmap(block) };
-    }
-
-    /// Resizes a located tagged or mapped block without copying; `None` if that cannot be.
-    pub(super) fn resize(&mut self, rooms: &Rooms, payload: *mut u8, len: usize) -> Option<*mut u8> {
+    /// Resizes a located block without copying; `None` if that cannot be.
+    pub(super) fn resize(&mut self, rooms: &Rooms, held: Held, len: usize) -> Option<*mut u8> {
         self.look_after(rooms);
+        let payload = held.payload;
         if let Some(block) = self.maps.locate(payload.addr()) {
-            // SAFETY: located just now.
-            let moved = unsafe { self.maps.remap(block, len) };
-            self.note_peak();
-            return moved.map(Block::payload);
+            return self.resize_mapped(block, len);
         }
         if rooms.at(payload.addr()).class().is_some() {
             return None;
         }
+        if let Some(design) = &mut self.design {
+            // SAFETY: [Y1]: the caller has located it.
+            let fits = unsafe { design.resize(held, len) };
+            self.note_peak();
+            return fits.then_some(payload);
+        }
         let block = Block::of_payload(payload);
-        // SAFETY: the caller has located it.
-        let has = unsafe { block.len() };
         // What grows goes on growing: an eighth more saves most of the calls.
-        let ample = if len > has { len + len / 8 } else { len };
+        let ample = if len > held.len { len + len / 8 } else { len };
         // SAFETY: as above.
         let mut fits = unsafe { self.heap.resize(block, ample) };
         if !fits {
@@ -416,15 +362,10 @@ impl State {
         fits.then_some(payload)
     }
 
-    pub(super) fn trim(&mut self, rooms: &Rooms, keep: usize) -> bool {
-        let lowered = self.heap.trim(keep);
-        self.map_rooms(rooms);
-        self.heap.purge() || lowered
-    }
-
     /// Calls `see` with every piece: blocks in address order, a slab's objects in its place, then
     /// mapped blocks. What rests in a cache is free.
     pub(super) fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
+        self.walk_engine(see);
         self.heap.walk(|block, tag| {
             let payload = block.payload();
             let len = tag.size() - WORD;
@@ -445,62 +386,13 @@ impl State {
             see(block.payload(), unsafe { block.len() }, Kind::Mapped);
         }
     }
-
-    /// Whether the depot should be looked through: a quarter of a second has passed, or the heap has grown
-    /// by a sixteenth, while what some class keeps could have served another.
-    pub(super) fn is_time_to_air(&mut self) -> bool {
-        let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 16;
-        if !grown && !self.airing.is_due() {
-            return false;
-        }
-        let now = clock::milliseconds();
-        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
-        if is_due || grown || self.aired == 0 {
-            (self.aired, self.aired_at) = (now, footprint);
-        }
-        is_due || grown
-    }
-
-    /// Whether so much memory lies idle that it should go back before long.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.heap.is_idle() && self.settings.purge != 0
-    }
-
-    /// Whether so much lies idle, with the `resting` bytes of the depot, that every call should look
-    /// whether it is time to give it back.
-    pub(super) const fn is_restless(&self, resting: usize) -> bool {
-        let most = RESTLESS + self.heap.counts().footprint / 4;
-        self.heap.idle_bytes() + resting > most && self.settings.purge != 0
-    }
-
-    /// Says whether what is given from now on has lain idle in a cache.
-    pub(super) const fn ripen(&mut self, is_ripe: bool) {
-        self.heap.ripen(is_ripe);
-    }
-
-    /// Gives back what has lain idle, if the time has come.
-    pub(super) fn tend(&mut self, rooms: &Rooms) {
-        self.heap.tend(clock::milliseconds(), self.settings.purge);
-        self.map_rooms(rooms);
-    }
-
-    /// Now and then gives back what has lain idle.
-    #[inline]
-    pub(super) fn look_after(&mut self, rooms: &Rooms) {
-        if self.is_idle() && self.purging.is_due() {
-            self.tend(rooms);
-        }
-    }
 }
 
+/// The block handed out just now, `len` bytes, with something in it.
 #[cold]
-fn filled(grant: Grant, fill: Fill) -> Grant {
+fn filled(grant: Grant, len: usize, fill: Fill) -> Grant {
     let byte = if fill == Fill::Zero { 0 } else { 0xA5 };
-    let block = Block::of_payload(grant.payload);
-    // SAFETY: handed out just now: all of its payload is ours to write.
-    let len = unsafe { block.len() };
-    // SAFETY: as above.
+    // SAFETY: all of its payload is ours to write.
     unsafe { grant.payload.write_bytes(byte, len) };
     Grant { payload: grant.payload, dirty: if fill == Fill::Zero { 0 } else { len } }
 }

@@ -40,9 +40,9 @@ impl Depot {
         budget: AtomicUsize::new(0),
     };
 
-    /// Sets how many bytes may rest here, by the bytes that the process has.
-    pub fn size_for(&self, footprint: usize) {
-        self.budget.store(footprint / 2, Ordering::Relaxed);
+    /// Sets how many bytes may rest here: so many as was said, or by the bytes that the process has.
+    pub fn size_for(&self, footprint: usize, said: Option<usize>) {
+        self.budget.store(said.unwrap_or((footprint / 2).max(LEAST_BUDGET)), Ordering::Relaxed);
     }
 
     /// Bytes in full magazines.
@@ -90,7 +90,7 @@ impl Depot {
     /// to their rooms.
     pub fn give_full(&self, class: usize, full: *mut Magazine) -> Option<*mut Magazine> {
         let bytes = bytes_in(class, full);
-        let budget = self.budget.load(Ordering::Relaxed).max(LEAST_BUDGET);
+        let budget = self.budget.load(Ordering::Relaxed);
         if self.resting.load(Ordering::Relaxed) + bytes > budget {
             return Some(full);
         }

@@ -358,16 +358,16 @@ impl<B: Backing> Engine for Families<B> {
             let (start, size) = (span.start.addr(), span.pages * PAGE);
             if !taken || span.owner == SHELF {
                 let kind = if taken { Kind::Own } else { Kind::Free };
-                return see(Piece { start, size, kind });
+                return see(Piece { start, size, lead: 0, kind });
             }
             let frame = Frame::of(span);
             for meta in frame.blocks().flatten() {
                 let (start, size) = (frame.address(meta.at).addr(), meta.len() + GRANULE);
                 let kind = if meta.slot.is_some() { Kind::Free } else { Kind::Used };
-                see(Piece { start, size, kind });
+                see(Piece { start, size, lead: GRANULE, kind });
             }
         });
-        self.pages.each_own(|start, size| see(Piece { start, size, kind: Kind::Own }));
+        self.pages.each_own(|start, size| see(Piece { start, size, lead: 0, kind: Kind::Own }));
     }
 
     fn figures(&self) -> Figures {
@@ -378,6 +378,9 @@ impl<B: Backing> Engine for Families<B> {
             free: pages.free,
             free_blocks: pages.free_blocks,
             largest_free: self.pages.largest_free(),
+            segments: self.pages.segments(),
+            grows: pages.grows,
+            shrinks: pages.shrinks,
             metadata: pages.metadata + self.families.bytes(),
             tags: self.figures.used_blocks * GRANULE,
             splits: pages.splits + self.figures.splits,
@@ -393,6 +396,14 @@ impl<B: Backing> Engine for Families<B> {
             all.largest_free = all.largest_free.max(largest);
         }
         all
+    }
+
+    fn footprint(&self) -> usize {
+        self.pages.figures().footprint
+    }
+
+    fn live(&self) -> usize {
+        self.figures.live
     }
 
     fn trim(&mut self, keep: usize) -> bool {

@@ -212,7 +212,7 @@ impl<B: Backing> FreeList<B> {
             self.figures.free -= bytes;
             self.figures.free_blocks -= 1;
             self.figures.metadata -= unusable;
-            self.figures.footprint -= len;
+            self.figures.gave(len);
             return true;
         }
         let end = run.base.addr() + len;
@@ -225,7 +225,7 @@ impl<B: Backing> FreeList<B> {
         let strip = &mut self.runs.sites_mut()[site];
         strip.note.high = strip.note.high.min(strip.granules());
         self.figures.free -= gone;
-        self.figures.footprint -= gone;
+        self.figures.gave(gone);
         true
     }
 }
@@ -283,14 +283,19 @@ impl<B: Backing> Engine for FreeList<B> {
             let (mut at, mut chain) = (0, strip.chain().peekable());
             while at < strip.granules() {
                 let free = chain.next_if(|(node, _)| *node == at).is_some();
+                if !free && !strip.is_header(at) {
+                    // It was overwritten: nothing is known about what lies behind.
+                    break;
+                }
                 let size = 1 + strip.node(at).size;
                 let kind = if free { Kind::Free } else { Kind::Used };
-                see(Piece { start: strip.address(at).addr(), size: size as usize * GRANULE, kind });
+                let (start, bytes) = (strip.address(at).addr(), size as usize * GRANULE);
+                see(Piece { start, size: bytes, lead: GRANULE, kind });
                 at += size;
             }
             let end = strip.address(at).addr();
             if end != strip.end() {
-                see(Piece { start: end, size: strip.end() - end, kind: Kind::Own });
+                see(Piece { start: end, size: strip.end() - end, lead: 0, kind: Kind::Own });
             }
         }
     }
@@ -298,7 +303,15 @@ impl<B: Backing> Engine for FreeList<B> {
     fn figures(&self) -> Figures {
         let mut largest_free = 0;
         self.nodes(|size| largest_free = largest_free.max(size));
-        Figures { largest_free, ..self.figures }
+        Figures { largest_free, segments: self.runs.sites().len(), ..self.figures }
+    }
+
+    fn footprint(&self) -> usize {
+        self.figures.footprint
+    }
+
+    fn live(&self) -> usize {
+        self.figures.live
     }
 
     fn trim(&mut self, keep: usize) -> bool {

@@ -8,7 +8,7 @@
 //!            ├─ slab        caches of equal objects, and named pools
 //!            └─ process     what a process does: slabs, mappings, and room to grow
 //!
-//!   table   one row for each design          pages   what families and slabs are cut from
+//!   table   each design's engine             pages   what families and slabs are cut from
 //!                                            runs    what was taken from the backing
 //! ```
 //!
@@ -71,8 +71,22 @@ pub struct Piece {
     pub start: usize,
     /// Bytes, header included.
     pub size: usize,
+    /// Of these, bytes before the payload: a header, or what an alignment cost.
+    pub lead: usize,
     /// What it is.
     pub kind: Kind,
+}
+
+impl Piece {
+    /// Where the payload begins.
+    pub const fn payload(&self) -> usize {
+        self.start + self.lead
+    }
+
+    /// Bytes of the payload.
+    pub const fn len(&self) -> usize {
+        self.size - self.lead
+    }
 }
 
 /// What an engine has done and holds. `live + tags + free + tail + metadata` is `footprint`.
@@ -98,6 +112,12 @@ pub struct Figures {
     pub free_blocks: usize,
     /// Size of the largest free block.
     pub largest_free: usize,
+    /// Runs of memory from the backing.
+    pub segments: usize,
+    /// Times the backing gave memory.
+    pub grows: u64,
+    /// Times memory went back.
+    pub shrinks: u64,
     /// Blocks handed out so far.
     pub allocs: u64,
     /// Blocks taken back so far.
@@ -146,9 +166,25 @@ pub trait Engine {
     /// Calls `see` with every piece, in address order within each run of memory.
     fn walk(&self, see: &mut dyn FnMut(Piece));
 
-    /// What it has done and holds.
+    /// What it has done and holds. Some engines have to look at every free block for it.
     fn figures(&self) -> Figures;
+
+    /// Bytes taken from the backing, at once.
+    fn footprint(&self) -> usize;
+
+    /// Bytes in the hands of the program, at once.
+    fn live(&self) -> usize;
 
     /// Gives back what can be given back but `keep` bytes; whether any was.
     fn trim(&mut self, keep: usize) -> bool;
+
+    /// Calls `see` with start and size of every free block, in the order in which the engine keeps
+    /// them: that of the addresses, unless it has a list of its own.
+    fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
+        self.walk(&mut |piece| {
+            if piece.kind == Kind::Free {
+                see(piece.start, piece.size);
+            }
+        });
+    }
 }

@@ -18,10 +18,10 @@ use crate::block::segment::OVERHEAD;
 use crate::block::tag::OWN;
 use crate::block::{ALIGN, Block, WORD};
 use crate::heap::maps::{MOST, Maps};
-use crate::heap::{Fault, Heap, Request, Shape};
+use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::Backing;
 use crate::os::tables::Tables;
-use crate::policy::{AnyIndex, Policy};
+use crate::policy::AnyIndex;
 use crate::slab::class::{self, LARGEST, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
 use crate::slab::rooms::{Room, Rooms};
@@ -55,12 +55,12 @@ pub struct Process<B: Backing> {
 }
 
 impl<B: Backing> Process<B> {
-    /// A process over `backing` with this policy and shape; `maps` says whether large requests
-    /// get mappings of their own.
-    pub fn new(backing: B, policy: Policy, shape: Shape, maps: bool) -> Self {
+    /// A process over `heap`, which has taken nothing yet; whether it has slabs, and whether large
+    /// requests get mappings of their own.
+    pub fn new(heap: Heap<B, AnyIndex>, has_slabs: bool, maps: bool) -> Self {
         Self {
-            heap: Heap::new(backing, AnyIndex::new(policy), shape),
-            has_slabs: policy == Policy::Fast,
+            heap,
+            has_slabs,
             threshold: if maps { LEAST_THRESHOLD } else { usize::MAX },
             spans: Spans::EMPTY,
             rooms: Rooms::EMPTY,
@@ -70,10 +70,6 @@ impl<B: Backing> Process<B> {
             known: (0, 0),
             peak: 0,
         }
-    }
-
-    fn footprint(&self) -> usize {
-        self.heap.counts().footprint + self.maps.footprint() + self.tables.bytes()
     }
 
     /// Tells the rooms how far the heap reaches now.
@@ -249,9 +245,9 @@ impl<B: Backing> Engine for Process<B> {
             let (start, size) = (block.addr(), tag.size());
             let payload = block.payload();
             if tag.has(OWN) && self.is_object(payload.addr()) {
-                see(Piece { start, size: WORD, kind: Kind::Own });
+                see(Piece { start, size: WORD, lead: WORD, kind: Kind::Own });
                 return self.spans.walk(&self.rooms, payload, &mut |object, size, kind| {
-                    see(Piece { start: object.addr(), size, kind });
+                    see(Piece { start: object.addr(), size, lead: 0, kind });
                 });
             }
             let kind = match (tag.is_used(), tag.has(OWN)) {
@@ -259,8 +255,18 @@ impl<B: Backing> Engine for Process<B> {
                 (true, false) => Kind::Used,
                 (true, true) => Kind::Own,
             };
-            see(Piece { start, size, kind });
+            see(Piece { start, size, lead: WORD, kind });
         });
+    }
+
+    fn footprint(&self) -> usize {
+        self.heap.counts().footprint + self.maps.footprint() + self.tables.bytes()
+    }
+
+    fn live(&self) -> usize {
+        let counts = self.heap.counts();
+        let tags = (counts.used_blocks - counts.own_blocks) * WORD;
+        counts.used_bytes - counts.own_bytes - tags + self.spans.used_bytes() + self.maps.usable()
     }
 
     fn figures(&self) -> Figures {
@@ -269,12 +275,11 @@ impl<B: Backing> Engine for Process<B> {
         let program_blocks = counts.used_blocks - counts.own_blocks;
         let own = counts.own_bytes - counts.own_blocks * WORD;
         let objects = spans.used_bytes() + spans.free_bytes() + spans.fresh_bytes();
-        let heap_bytes = counts.used_bytes - counts.own_bytes - program_blocks * WORD;
         let slack = maps.footprint() - maps.usable() - maps.count() * WORD;
         Figures {
             footprint: self.footprint(),
             peak_footprint: self.peak.max(self.footprint()),
-            live: heap_bytes + spans.used_bytes() + maps.usable(),
+            live: self.live(),
             tags: (counts.used_blocks + maps.count()) * WORD,
             free: counts.free_bytes + spans.free_bytes(),
             tail: self.heap.tail_bytes() + spans.fresh_bytes(),
@@ -282,6 +287,9 @@ impl<B: Backing> Engine for Process<B> {
             used_blocks: program_blocks + spans.used_objects() + maps.count(),
             free_blocks: counts.free_blocks,
             largest_free: self.heap.largest_free(),
+            segments: counts.segments,
+            grows: counts.grows,
+            shrinks: counts.shrinks,
             allocs: counts.allocs,
             frees: counts.frees,
             splits: counts.splits,
@@ -310,7 +318,9 @@ impl<B: Backing> Drop for Process<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::Shape;
     use crate::os::fake::{Arena, Dice};
+    use crate::policy::Policy;
     use std::vec;
     use std::vec::Vec;
 
@@ -324,7 +334,8 @@ mod tests {
     fn process(field: &mut [u128], policy: Policy) -> Process<Arena> {
         // SAFETY: the caller keeps the memory, and nobody else has it.
         let arena = unsafe { Arena::new(field.as_mut_ptr().cast(), CAP) };
-        Process::new(arena, policy, Shape::DEFAULT, true)
+        let heap = Heap::new(arena, AnyIndex::new(policy).unwrap(), Shape::DEFAULT);
+        Process::new(heap, policy == Policy::Fast, true)
     }
 
     #[test]

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
-use super::table::{AnyEngine, Design};
+use super::table::AnyEngine;
 use super::{Engine, Held, Kind, Piece};
 use crate::heap::draw::arena;
 use crate::heap::{Fault, Growth};
 use crate::os::backing::{Backing, Mapped, Run};
 use crate::os::fake::{Arena, Dice, Flaky};
+use crate::policy::Policy;
 
 macro_rules! for_every_engine {
-    ($($variant:ident $module:ident $name:literal $engine:ty => $help:literal;)*) => {
+    (
+        tagged { $($rest:tt)* }
+        designs { $($variant:ident $module:ident $name:literal $engine:ty => $help:literal;)* }
+    ) => {
         $(mod $module {
-            use crate::engine::table::Design::$variant as DESIGN;
+            use crate::policy::Policy::$variant as DESIGN;
             every_test!(DESIGN;
                 random_work_matches_a_shadow_model,
                 a_second_free_is_recognised,
@@ -39,10 +43,10 @@ macro_rules! every_test {
     };
 }
 
-crate::engine_rows!(for_every_engine);
+crate::policy_rows!(for_every_engine);
 
-fn engine(design: Design, cap: usize) -> AnyEngine<Arena> {
-    AnyEngine::new(design, arena(cap), Growth::Geometric)
+fn engine(design: Policy, cap: usize) -> AnyEngine<Arena> {
+    AnyEngine::new(design, arena(cap), Growth::Geometric).unwrap()
 }
 
 fn pieces<E: Engine>(engine: &E) -> Vec<Piece> {
@@ -67,6 +71,11 @@ fn assert_sound<E: Engine>(engine: &E) -> Vec<Piece> {
     assert_eq!(of(Kind::Free).count(), figures.free_blocks);
     assert_eq!(figures.allocs - figures.frees, figures.used_blocks as u64);
     assert!(figures.footprint <= figures.peak_footprint);
+    assert_eq!((engine.footprint(), engine.live()), (figures.footprint, figures.live));
+    for piece in of(Kind::Used) {
+        let held = engine.locate(piece.payload()).unwrap();
+        assert_eq!((held.payload.addr(), held.len), (piece.payload(), piece.len()));
+    }
     assert!(of(Kind::Free).all(|piece| piece.size <= figures.largest_free + 64), "{figures:?}");
     pieces
 }
@@ -190,13 +199,13 @@ fn random_work<E: Engine>(engine: &mut E, turns: usize, seed: u64) {
     assert_eq!((engine.figures().live, engine.figures().used_blocks), (0, 0));
 }
 
-fn random_work_matches_a_shadow_model(design: Design) {
+fn random_work_matches_a_shadow_model(design: Policy) {
     for seed in 1..4 {
         random_work(&mut engine(design, 8 << 20), 1500, seed);
     }
 }
 
-fn a_second_free_is_recognised(design: Design) {
+fn a_second_free_is_recognised(design: Policy) {
     let mut engine = engine(design, 1 << 20);
     let blocks = [24, 100, 2000, 30_000].map(|len| Belief::allocate(&mut engine, len, 16, 1).unwrap());
     let _between = blocks.map(|block| Belief::allocate(&mut engine, block.len, 16, 2).unwrap());
@@ -211,7 +220,7 @@ fn a_second_free_is_recognised(design: Design) {
     }
 }
 
-fn pointers_that_are_not_blocks_are_told_apart(design: Design) {
+fn pointers_that_are_not_blocks_are_told_apart(design: Policy) {
     let mut engine = engine(design, 1 << 20);
     let on_the_stack = 0u64;
     let blocks = [24, 100, 2000, 30_000].map(|len| Belief::allocate(&mut engine, len, 16, 1).unwrap());
@@ -229,10 +238,10 @@ fn pointers_that_are_not_blocks_are_told_apart(design: Design) {
     }
 }
 
-fn memory_out_is_none_and_the_heap_goes_on(design: Design) {
+fn memory_out_is_none_and_the_heap_goes_on(design: Policy) {
     for failing in 0..6 {
         let backing = Flaky::new(arena(4 << 20), failing, 3);
-        let mut engine = AnyEngine::new(design, backing, Growth::Geometric);
+        let mut engine = AnyEngine::new(design, backing, Growth::Geometric).unwrap();
         let mut held = Vec::new();
 
         for n in 0..40 {
@@ -261,7 +270,7 @@ fn memory_out_is_none_and_the_heap_goes_on(design: Design) {
     assert_eq!(small.figures().footprint, 0);
 }
 
-fn once_all_is_freed_the_memory_goes_back(design: Design) {
+fn once_all_is_freed_the_memory_goes_back(design: Policy) {
     let mut engine = engine(design, 8 << 20);
     let held: Vec<_> =
         (0..600).map(|n| Belief::allocate(&mut engine, 16 + n * 7, 16, n as u8).unwrap()).collect();
@@ -276,7 +285,7 @@ fn once_all_is_freed_the_memory_goes_back(design: Design) {
     random_work(&mut engine, 100, 9);
 }
 
-fn alignments_up_to_a_mebibyte_are_served(design: Design) {
+fn alignments_up_to_a_mebibyte_are_served(design: Policy) {
     let mut engine = engine(design, 64 << 20);
     let mut held = Vec::new();
 
@@ -292,7 +301,7 @@ fn alignments_up_to_a_mebibyte_are_served(design: Design) {
     assert_eq!(engine.figures().live, 0);
 }
 
-fn a_resized_block_keeps_its_contents(design: Design) {
+fn a_resized_block_keeps_its_contents(design: Policy) {
     let mut engine = engine(design, 4 << 20);
     let mut held: Vec<_> =
         (1..30).map(|n| Belief::allocate(&mut engine, n * 50, 16, n as u8).unwrap()).collect();
@@ -313,7 +322,7 @@ fn a_resized_block_keeps_its_contents(design: Design) {
     assert_eq!(engine.figures().live, 0);
 }
 
-fn a_heap_of_a_few_kib_serves_small_requests(design: Design) {
+fn a_heap_of_a_few_kib_serves_small_requests(design: Policy) {
     let mut engine = engine(design, 32 << 10);
 
     let held: Vec<_> = (0..60).map_while(|n| Belief::allocate(&mut engine, 40, 16, n)).collect();
@@ -322,7 +331,7 @@ fn a_heap_of_a_few_kib_serves_small_requests(design: Design) {
     assert_apart(&assert_sound(&engine), &held);
 }
 
-fn a_heap_of_many_mib_serves_large_requests(design: Design) {
+fn a_heap_of_many_mib_serves_large_requests(design: Policy) {
     let mut engine = engine(design, 256 << 20);
 
     let held: Vec<_> =
@@ -360,15 +369,15 @@ impl Backing for Jumpy {
     }
 }
 
-fn a_foreign_move_of_the_break_is_stepped_over(design: Design) {
-    let mut engine = AnyEngine::new(design, Jumpy(arena(16 << 20)), Growth::Exact);
+fn a_foreign_move_of_the_break_is_stepped_over(design: Policy) {
+    let mut engine = AnyEngine::new(design, Jumpy(arena(16 << 20)), Growth::Exact).unwrap();
 
     random_work(&mut engine, 1200, 21);
 
     assert_sound(&engine);
 }
 
-fn absurd_requests_are_refused(design: Design) {
+fn absurd_requests_are_refused(design: Policy) {
     let mut engine = engine(design, 1 << 20);
     let held = Belief::allocate(&mut engine, 100, 16, 1).unwrap();
 
@@ -383,8 +392,8 @@ fn absurd_requests_are_refused(design: Design) {
     assert_sound(&engine);
 }
 
-fn mappings_of_the_system_serve_too(design: Design) {
-    let mut engine = AnyEngine::new(design, Mapped, Growth::Geometric);
+fn mappings_of_the_system_serve_too(design: Policy) {
+    let mut engine = AnyEngine::new(design, Mapped, Growth::Geometric).unwrap();
 
     random_work(&mut engine, 900, 33);
     let large = Belief::allocate(&mut engine, 5 << 20, 1 << 16, 7).unwrap();
@@ -394,7 +403,7 @@ fn mappings_of_the_system_serve_too(design: Design) {
     assert_eq!(engine.figures().footprint, 0, "what was unmapped is not touched again");
 }
 
-fn what_is_not_dirty_is_zero(design: Design) {
+fn what_is_not_dirty_is_zero(design: Policy) {
     let mut engine = engine(design, 16 << 20);
     let first: Vec<_> =
         (0..40).map(|n| Belief::allocate(&mut engine, 1 << (n % 18), 16, 0xAB).unwrap()).collect();

@@ -1,5 +1,4 @@
-//! The table of engines: one row gives the variant, the name, the help line, the live engine
-//! and a test module.
+//! The designs of the table of policies, each with its engine.
 
 use super::buddy::{Binary, Buddy, Fibonacci, Tertiary, Weighted};
 use super::families::Families;
@@ -8,54 +7,14 @@ use super::slab::Slab;
 use super::{Engine, Figures, Grant, Held, Piece};
 use crate::heap::{Fault, Growth};
 use crate::os::backing::Backing;
-
-/// Calls the macro `$use` with all rows: `Variant module "name" Type => "help";`.
-#[macro_export]
-macro_rules! engine_rows {
-    ($use:ident) => {
-        $use! {
-            FreeList freelist "freelist" FreeList<B>
-                => "one list of free nodes {size, next} in the free memory itself; the first that fits";
-            Families families "families" Families<B>
-                => "pages for each kind of structure or size; always the largest free block";
-            BuddyBinary buddy_binary "buddy-binary" Buddy<B, Binary>
-                => "powers of two, split into halves";
-            BuddyFibonacci buddy_fibonacci "buddy-fibonacci" Buddy<B, Fibonacci>
-                => "Fibonacci numbers, split into the two before";
-            BuddyWeighted buddy_weighted "buddy-weighted" Buddy<B, Weighted>
-                => "powers of two and three times powers of two, split three to one";
-            BuddyTertiary buddy_tertiary "buddy-tertiary" Buddy<B, Tertiary>
-                => "the weighted sizes, powers of two split into three";
-            Slab slab "slab" Slab<B>
-                => "a cache of equal objects for each of eight size classes in a doubling";
-        }
-    };
-}
-
-/// One row of the table, for people.
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// Which one.
-    pub design: Design,
-    /// The value of HEAPMM_POLICY.
-    pub name: &'static str,
-    /// What it does, in a line.
-    pub help: &'static str,
-}
+use crate::policy::Policy;
+use crate::policy_rows;
 
 macro_rules! define {
-    ($($variant:ident $module:ident $name:literal $engine:ty => $help:literal;)*) => {
-        /// An allocator of the literature.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Design {
-            $(#[doc = $help] $variant,)*
-        }
-
-        /// All designs.
-        pub const DESIGNS: &[Row] = &[
-            $(Row { design: Design::$variant, name: $name, help: $help },)*
-        ];
-
+    (
+        tagged { $($rest:tt)* }
+        designs { $($variant:ident $module:ident $name:literal $engine:ty => $help:literal;)* }
+    ) => {
         /// An engine whose design is chosen when the process starts.
         #[derive(Debug)]
         #[allow(clippy::large_enum_variant, reason = "one static instance; a Box would need malloc")]
@@ -64,34 +23,38 @@ macro_rules! define {
         }
 
         impl<B> AnyEngine<B> {
-            /// An engine of `design` that has taken nothing yet.
-            pub const fn new(design: Design, backing: B, growth: Growth) -> Self {
-                match design {
-                    $(Design::$variant => Self::$variant(<$engine>::new(backing, growth)),)*
+            /// The engine of `policy` that has taken nothing yet; `None` if it is no design.
+            pub fn new(policy: Policy, backing: B, growth: Growth) -> Option<Self> {
+                match policy {
+                    $(Policy::$variant => Some(Self::$variant(<$engine>::new(backing, growth))),)*
+                    _ => None,
                 }
             }
 
             /// The design of this engine.
-            pub const fn design(&self) -> Design {
+            pub const fn policy(&self) -> Policy {
                 match self {
-                    $(Self::$variant(_) => Design::$variant,)*
+                    $(Self::$variant(_) => Policy::$variant,)*
                 }
             }
         }
 
         impl<B: Backing> Engine for AnyEngine<B> {
+            #[inline(never)]
             fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
                 match self {
                     $(Self::$variant(engine) => engine.allocate(len, align),)*
                 }
             }
 
+            #[inline(never)]
             fn locate(&self, address: usize) -> Result<Held, Fault> {
                 match self {
                     $(Self::$variant(engine) => engine.locate(address),)*
                 }
             }
 
+            #[inline(never)]
             unsafe fn release(&mut self, held: Held) {
                 match self {
                     // SAFETY: [Y1]: the caller's promise, passed on.
@@ -99,6 +62,7 @@ macro_rules! define {
                 }
             }
 
+            #[inline(never)]
             unsafe fn resize(&mut self, held: Held, len: usize) -> bool {
                 match self {
                     // SAFETY: [Y1]: the caller's promise, passed on.
@@ -106,18 +70,33 @@ macro_rules! define {
                 }
             }
 
+            #[inline(never)]
             fn walk(&self, see: &mut dyn FnMut(Piece)) {
                 match self {
                     $(Self::$variant(engine) => engine.walk(see),)*
                 }
             }
 
+            #[inline(never)]
             fn figures(&self) -> Figures {
                 match self {
                     $(Self::$variant(engine) => engine.figures(),)*
                 }
             }
 
+            fn footprint(&self) -> usize {
+                match self {
+                    $(Self::$variant(engine) => engine.footprint(),)*
+                }
+            }
+
+            fn live(&self) -> usize {
+                match self {
+                    $(Self::$variant(engine) => engine.live(),)*
+                }
+            }
+
+            #[inline(never)]
             fn trim(&mut self, keep: usize) -> bool {
                 match self {
                     $(Self::$variant(engine) => engine.trim(keep),)*
@@ -127,24 +106,13 @@ macro_rules! define {
     };
 }
 
-engine_rows!(define);
-
-impl Design {
-    /// This design's row.
-    pub fn row(self) -> &'static Row {
-        &DESIGNS[self as usize]
-    }
-
-    /// The design called `name`.
-    pub fn named(name: &[u8]) -> Option<Self> {
-        DESIGNS.iter().find(|row| row.name.as_bytes() == name).map(|row| row.design)
-    }
-}
+policy_rows!(define);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::os::backing::Mapped;
+    use crate::policy::POLICIES;
 
     /// Live use keeps an engine in a static behind a lock.
     const fn movable<E: Send>(engine: E) -> E {
@@ -152,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn every_design_is_found_by_its_name() {
-        for row in DESIGNS {
-            assert_eq!(Design::named(row.name.as_bytes()), Some(row.design));
-            assert_eq!(movable(AnyEngine::new(row.design, Mapped, Growth::Exact)).design(), row.design);
-            assert_eq!(row.design.row().name, row.name);
+    fn a_policy_without_tagged_blocks_has_an_engine() {
+        for row in POLICIES {
+            let engine = AnyEngine::new(row.policy, Mapped, Growth::Exact).map(movable);
+
+            assert_eq!(engine.is_none(), row.policy.is_tagged(), "{}", row.name);
+            assert!(engine.is_none_or(|engine| engine.policy() == row.policy));
         }
-        assert_eq!(Design::named(b"wishful"), None);
     }
 }

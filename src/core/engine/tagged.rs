@@ -3,7 +3,7 @@
 use super::{Engine, Figures, Grant, Held, Kind, Piece};
 use crate::block::segment::OVERHEAD;
 use crate::block::tag::OWN;
-use crate::block::{Block, WORD};
+use crate::block::{Block, Tag, WORD};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
@@ -37,8 +37,20 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
                 (true, false) => Kind::Used,
                 (true, true) => Kind::Own,
             };
-            see(Piece { start: block.addr(), size: tag.size(), kind });
+            see(Piece { start: block.addr(), size: tag.size(), lead: WORD, kind });
         });
+    }
+
+    fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
+        let listed = self.index().each_free(self.segments(), &mut |block, tag| see(block.addr(), tag.size()));
+        if !listed {
+            let mut by_address = |block: Block, tag: Tag| {
+                if !tag.is_used() {
+                    see(block.addr(), tag.size());
+                }
+            };
+            Self::walk(self, &mut by_address);
+        }
     }
 
     fn figures(&self) -> Figures {
@@ -47,7 +59,7 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
         Figures {
             footprint: counts.footprint,
             peak_footprint: counts.peak_footprint,
-            live: counts.used_bytes - counts.own_bytes - used_blocks * WORD,
+            live: Engine::live(self),
             tags: used_blocks * WORD,
             free: counts.free_bytes,
             tail: self.tail_bytes(),
@@ -55,12 +67,24 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
             used_blocks,
             free_blocks: counts.free_blocks,
             largest_free: self.largest_free(),
+            segments: counts.segments,
+            grows: counts.grows,
+            shrinks: counts.shrinks,
             allocs: counts.allocs,
             frees: counts.frees,
             splits: counts.splits,
             coalesces: counts.coalesces,
             probes: counts.probes,
         }
+    }
+
+    fn footprint(&self) -> usize {
+        self.counts().footprint
+    }
+
+    fn live(&self) -> usize {
+        let counts = self.counts();
+        counts.used_bytes - counts.own_bytes - (counts.used_blocks - counts.own_blocks) * WORD
     }
 
     fn trim(&mut self, keep: usize) -> bool {

@@ -1,6 +1,30 @@
 //! How the engines keep their figures.
 
 use super::Figures;
+use crate::heap::Counts;
+
+impl From<&Figures> for Counts {
+    /// The same in the terms of the tagged heap.
+    fn from(figures: &Figures) -> Self {
+        Self {
+            footprint: figures.footprint,
+            peak_footprint: figures.peak_footprint,
+            used_blocks: figures.used_blocks,
+            used_bytes: figures.live + figures.tags,
+            free_blocks: figures.free_blocks,
+            free_bytes: figures.free,
+            segments: figures.segments,
+            allocs: figures.allocs,
+            frees: figures.frees,
+            splits: figures.splits,
+            coalesces: figures.coalesces,
+            probes: figures.probes,
+            grows: figures.grows,
+            shrinks: figures.shrinks,
+            ..Self::default()
+        }
+    }
+}
 
 impl Figures {
     /// Nothing done, nothing held.
@@ -15,6 +39,9 @@ impl Figures {
         used_blocks: 0,
         free_blocks: 0,
         largest_free: 0,
+        segments: 0,
+        grows: 0,
+        shrinks: 0,
         allocs: 0,
         frees: 0,
         splits: 0,
@@ -30,9 +57,16 @@ impl Figures {
     /// The backing gave `bytes`.
     pub(super) const fn took(&mut self, bytes: usize) {
         self.footprint += bytes;
+        self.grows += 1;
         if self.peak_footprint < self.footprint {
             self.peak_footprint = self.footprint;
         }
+    }
+
+    /// The backing took `bytes` back.
+    pub(super) const fn gave(&mut self, bytes: usize) {
+        self.footprint -= bytes;
+        self.shrinks += 1;
     }
 
     /// A block with `len` bytes for the program went out.

@@ -33,7 +33,7 @@ pub(crate) const EXACT: Shape = Shape { growth: Growth::Exact, ..Shape::DEFAULT 
 
 /// An empty heap.
 pub(crate) fn empty(policy: Policy) -> TestHeap {
-    Heap::new(arena(1 << 20), AnyIndex::new(policy), EXACT)
+    Heap::new(arena(1 << 20), AnyIndex::new(policy).unwrap(), EXACT)
 }
 
 /// A heap in which blocks of these sizes were placed one after the other.

@@ -8,7 +8,10 @@ use crate::os::fake::Flaky;
 use crate::policy::{AnyIndex, Policy};
 
 macro_rules! for_every_policy {
-    ($($variant:ident $module:ident $name:literal $index:ty => $help:literal;)*) => {
+    (
+        tagged { $($variant:ident $module:ident $name:literal $index:ty => $help:literal;)* }
+        designs { $($rest:tt)* }
+    ) => {
         $(mod $module {
             use crate::policy::Policy::$variant as POLICY;
             every_test!(POLICY;
@@ -160,7 +163,7 @@ fn an_overrun_is_noticed_before_anything_is_followed(policy: Policy) {
 fn memory_out_is_none_and_the_heap_goes_on(policy: Policy) {
     for failing in 0..6 {
         let backing = Flaky::new(arena(1 << 16), failing, 2);
-        let mut heap = Heap::new(backing, AnyIndex::new(policy), EXACT);
+        let mut heap = Heap::new(backing, AnyIndex::new(policy).unwrap(), EXACT);
 
         let got = [0; 8].map(|_| heap.allocate(Request::of(100)).is_some());
         let later = heap.allocate(Request::of(3000));
@@ -219,7 +222,7 @@ fn a_purged_block_keeps_its_links(policy: Policy) {
 }
 
 fn sweeps_age_before_they_purge(policy: Policy) {
-    let mut heap = Heap::new(arena(4 << 20), AnyIndex::new(policy), EXACT);
+    let mut heap = Heap::new(arena(4 << 20), AnyIndex::new(policy).unwrap(), EXACT);
     let a = heap.allocate(Request::of(1 << 20)).unwrap().block;
     heap.allocate(Request::of(64)).unwrap();
     heap.free(a);
@@ -237,7 +240,7 @@ fn sweeps_age_before_they_purge(policy: Policy) {
 
 fn deferred_coalescing_merges_when_nothing_fits(policy: Policy) {
     let shape = Shape { coalesce: Coalesce::Deferred, ..EXACT };
-    let mut heap = Heap::new(arena(1 << 16), AnyIndex::new(policy), shape);
+    let mut heap = Heap::new(arena(1 << 16), AnyIndex::new(policy).unwrap(), shape);
     let [a, b, _c] = [64, 64, 64].map(|size| heap.allocate(Request::of(size - WORD)).unwrap().block);
     heap.free(a);
     heap.free(b);
@@ -275,7 +278,7 @@ impl Held {
 fn random_work_matches_a_shadow_model(policy: Policy) {
     for coalesce in [Coalesce::Immediate, Coalesce::Deferred] {
         let shape = Shape { coalesce, ..EXACT };
-        let mut heap: TestHeap = Heap::new(arena(1 << 20), AnyIndex::new(policy), shape);
+        let mut heap: TestHeap = Heap::new(arena(1 << 20), AnyIndex::new(policy).unwrap(), shape);
         let mut held: std::vec::Vec<Held> = std::vec::Vec::new();
         let mut dice = crate::os::fake::Dice::new(7);
         for turn in 0..1500 {

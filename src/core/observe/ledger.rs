@@ -6,6 +6,7 @@
 use crate::allocator::State;
 use crate::block::WORD;
 use crate::block::segment::OVERHEAD;
+use crate::engine::{Engine, Figures};
 use crate::heap::Counts;
 use crate::os::call;
 use crate::policy::Policy;
@@ -34,7 +35,7 @@ macro_rules! ledger {
 }
 
 ledger! {
-    live "in the hands of the program, in tagged blocks and slabs";
+    live "in the hands of the program, in blocks and slabs";
     slack "rounding at the ends of mappings";
     tags "headers of used blocks";
     slab_tables "what the spans of slabs cannot hold";
@@ -82,6 +83,13 @@ pub struct Ledger {
 impl Ledger {
     /// The figures of `state`, of whose used objects `resting` lie in caches.
     pub fn of(state: &State, resting: Resting) -> Self {
+        match state.engine() {
+            Some(engine) => Self::of_design(state, &engine.figures()),
+            None => Self::of_heap(state, resting),
+        }
+    }
+
+    fn of_heap(state: &State, resting: Resting) -> Self {
         let counts = *state.heap().counts();
         let (maps, spans) = (state.maps(), state.spans());
         let span_bytes = spans.count() * (GRANULE - WORD);
@@ -103,17 +111,41 @@ impl Ledger {
                 + counts.segments * OVERHEAD
                 + state.table_bytes(),
         };
+        let blocks = (program_blocks + spans.used_objects()).saturating_sub(resting.objects);
+        Self::new(state, rows, counts, blocks, state.heap().largest_free())
+    }
+
+    /// The figures of an engine, which keeps nothing in caches, and the mapped blocks beside it.
+    fn of_design(state: &State, engine: &Figures) -> Self {
+        let maps = state.maps();
+        let mapped_tags = maps.count() * WORD;
+        let rows = Rows {
+            live: engine.live,
+            slack: maps.footprint() - maps.usable() - mapped_tags,
+            tags: engine.tags + mapped_tags,
+            slab_tables: 0,
+            cached: 0,
+            free: engine.free,
+            tail: engine.tail,
+            mapped: maps.usable(),
+            metadata: engine.metadata + state.table_bytes(),
+        };
+        Self::new(state, rows, Counts::from(engine), engine.used_blocks, engine.largest_free)
+    }
+
+    fn new(state: &State, rows: Rows, counts: Counts, blocks: usize, largest_free: usize) -> Self {
+        let maps = state.maps();
         Self {
             rows,
             footprint: state.footprint(),
             peak_footprint: state.peak().max(state.footprint()),
-            blocks: (program_blocks + spans.used_objects()).saturating_sub(resting.objects) + maps.count(),
+            blocks: blocks + maps.count(),
             mapped_blocks: maps.count(),
             mapped_footprint: maps.footprint(),
-            largest_free: state.heap().largest_free(),
+            largest_free,
             counts,
             calls: core::array::from_fn(call::count_of_row),
-            policy: state.heap().index().policy(),
+            policy: state.policy(),
         }
     }
 

@@ -1,5 +1,10 @@
-//! The table of policies: one row gives the variant, the name, the help line, the live index
-//! and a test module.
+//! The table of policies: one row gives the variant, the name, the help line, the live index or
+//! engine, and a test module.
+//!
+//! ```text
+//!   tagged    the heap of tagged blocks with an index      AnyIndex, here
+//!   designs   another allocator of the literature          AnyEngine, in engine::table
+//! ```
 
 use super::FreeIndex;
 use super::bins::Bins;
@@ -8,41 +13,59 @@ use super::fit::{BestFit, FirstFit, NextFit, WorstFit};
 use super::implicit::Implicit;
 use super::list::List;
 use super::tree::Tree;
-use crate::block::{Block, Free, Segments};
+use crate::block::{Block, Free, Segments, Tag};
 
-/// Calls the macro `$use` with all rows: `Variant module "name" Type => "help";`.
+/// Calls the macro `$use` with all rows, in two groups: `Variant module "name" Type => "help";`.
 #[macro_export]
 macro_rules! policy_rows {
     ($use:ident) => {
         $use! {
-            Fast fast "fast" Bins<Tree>
-                => "slabs and magazines over segregated-best: the default";
-            SegregatedBest segregated_best "segregated-best" Bins<Tree>
-                => "smallest block that fits, lowest address on a tie, found through a bitmap of bins";
-            SegregatedFirst segregated_first "segregated-first" Bins<List>
-                => "newest block that fits in the first bin that holds one";
-            ImplicitFirst implicit_first "implicit-first" Implicit<FirstFit>
-                => "the literal textbook heap: walk all blocks, take the first that fits";
-            ImplicitNext implicit_next "implicit-next" Implicit<NextFit>
-                => "walk all blocks from behind the one placed last";
-            ImplicitBest implicit_best "implicit-best" Implicit<BestFit>
-                => "walk all blocks, take the smallest that fits";
-            ImplicitWorst implicit_worst "implicit-worst" Implicit<WorstFit>
-                => "walk all blocks, take the largest";
-            LifoFirst lifo_first "lifo-first" Explicit<Lifo, FirstFit>
-                => "list of free blocks, newest first; take the first that fits";
-            LifoBest lifo_best "lifo-best" Explicit<Lifo, BestFit>
-                => "list of free blocks, newest first; take the smallest that fits";
-            LifoWorst lifo_worst "lifo-worst" Explicit<Lifo, WorstFit>
-                => "list of free blocks, newest first; take the largest";
-            AddressFirst address_first "address-first" Explicit<Address, FirstFit>
-                => "list of free blocks by address; take the first that fits";
-            AddressNext address_next "address-next" Explicit<Address, NextFit>
-                => "list of free blocks by address, from behind the one placed last";
-            AddressBest address_best "address-best" Explicit<Address, BestFit>
-                => "list of free blocks by address; take the smallest that fits";
-            AddressWorst address_worst "address-worst" Explicit<Address, WorstFit>
-                => "list of free blocks by address; take the largest";
+            tagged {
+                Fast fast "fast" Bins<Tree>
+                    => "slabs and magazines over segregated-best: the default";
+                SegregatedBest segregated_best "segregated-best" Bins<Tree>
+                    => "smallest block that fits, lowest address on a tie, found through a bitmap of bins";
+                SegregatedFirst segregated_first "segregated-first" Bins<List>
+                    => "newest block that fits in the first bin that holds one";
+                ImplicitFirst implicit_first "implicit-first" Implicit<FirstFit>
+                    => "the literal textbook heap: walk all blocks, take the first that fits";
+                ImplicitNext implicit_next "implicit-next" Implicit<NextFit>
+                    => "walk all blocks from behind the one placed last";
+                ImplicitBest implicit_best "implicit-best" Implicit<BestFit>
+                    => "walk all blocks, take the smallest that fits";
+                ImplicitWorst implicit_worst "implicit-worst" Implicit<WorstFit>
+                    => "walk all blocks, take the largest";
+                LifoFirst lifo_first "lifo-first" Explicit<Lifo, FirstFit>
+                    => "list of free blocks, newest first; take the first that fits";
+                LifoBest lifo_best "lifo-best" Explicit<Lifo, BestFit>
+                    => "list of free blocks, newest first; take the smallest that fits";
+                LifoWorst lifo_worst "lifo-worst" Explicit<Lifo, WorstFit>
+                    => "list of free blocks, newest first; take the largest";
+                AddressFirst address_first "address-first" Explicit<Address, FirstFit>
+                    => "list of free blocks by address; take the first that fits";
+                AddressNext address_next "address-next" Explicit<Address, NextFit>
+                    => "list of free blocks by address, from behind the one placed last";
+                AddressBest address_best "address-best" Explicit<Address, BestFit>
+                    => "list of free blocks by address; take the smallest that fits";
+                AddressWorst address_worst "address-worst" Explicit<Address, WorstFit>
+                    => "list of free blocks by address; take the largest";
+            }
+            designs {
+                FreeList freelist "freelist" FreeList<B>
+                    => "one list of free nodes {size, next} in the free memory itself; the first that fits";
+                Families families "families" Families<B>
+                    => "pages for each kind of structure or size; always the largest free block";
+                BuddyBinary buddy_binary "buddy-binary" Buddy<B, Binary>
+                    => "powers of two, split into halves";
+                BuddyFibonacci buddy_fibonacci "buddy-fibonacci" Buddy<B, Fibonacci>
+                    => "Fibonacci numbers, split into the two before";
+                BuddyWeighted buddy_weighted "buddy-weighted" Buddy<B, Weighted>
+                    => "powers of two and three times powers of two, split three to one";
+                BuddyTertiary buddy_tertiary "buddy-tertiary" Buddy<B, Tertiary>
+                    => "the weighted sizes, powers of two split into three";
+                Slab slab "slab" Slab<B>
+                    => "a cache of equal objects for each of eight size classes in a doubling";
+            }
         }
     };
 }
@@ -59,16 +82,21 @@ pub struct Row {
 }
 
 macro_rules! define {
-    ($($variant:ident $module:ident $name:literal $index:ty => $help:literal;)*) => {
+    (
+        tagged { $($variant:ident $module:ident $name:literal $index:ty => $help:literal;)* }
+        designs { $($design:ident $place:ident $called:literal $engine:ty => $does:literal;)* }
+    ) => {
         /// A placement policy.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Policy {
             $(#[doc = $help] $variant,)*
+            $(#[doc = $does] $design,)*
         }
 
         /// All policies, the default first.
         pub const POLICIES: &[Row] = &[
             $(Row { policy: Policy::$variant, name: $name, help: $help },)*
+            $(Row { policy: Policy::$design, name: $called, help: $does },)*
         ];
 
         /// An index whose policy is chosen when the process starts.
@@ -82,10 +110,11 @@ macro_rules! define {
             /// The index of the default policy.
             pub const EMPTY: Self = Self::Fast(Bins::EMPTY);
 
-            /// An empty index for `policy`.
-            pub const fn new(policy: Policy) -> Self {
+            /// An empty index for `policy`; `None` for a design, which has no tagged blocks.
+            pub const fn new(policy: Policy) -> Option<Self> {
                 match policy {
-                    $(Policy::$variant => Self::$variant(<$index>::EMPTY),)*
+                    $(Policy::$variant => Some(Self::$variant(<$index>::EMPTY)),)*
+                    $(Policy::$design => None,)*
                 }
             }
 
@@ -127,6 +156,12 @@ macro_rules! define {
                     $(Self::$variant(index) => index.forget(),)*
                 }
             }
+
+            fn each_free(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) -> bool {
+                match self {
+                    $(Self::$variant(index) => index.each_free(segments, see),)*
+                }
+            }
         }
     };
 }
@@ -134,6 +169,11 @@ macro_rules! define {
 policy_rows!(define);
 
 impl Policy {
+    /// Whether it places tagged blocks; if not, it is a design with an engine of its own.
+    pub const fn is_tagged(self) -> bool {
+        AnyIndex::new(self).is_some()
+    }
+
     /// This policy's row.
     pub fn row(self) -> &'static Row {
         &POLICIES[self as usize]
@@ -153,7 +193,7 @@ mod tests {
     fn every_policy_is_found_by_its_name() {
         for row in POLICIES {
             assert_eq!(Policy::named(row.name.as_bytes()), Some(row.policy));
-            assert_eq!(AnyIndex::new(row.policy).policy(), row.policy);
+            assert!(AnyIndex::new(row.policy).is_none_or(|index| index.policy() == row.policy));
             assert_eq!(row.policy.row().name, row.name);
         }
         assert_eq!(Policy::named(b"wishful"), None);

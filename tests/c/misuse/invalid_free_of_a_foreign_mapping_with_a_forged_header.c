@@ -10,7 +10,7 @@ int main(int argc, char **argv)
     uintptr_t in_page = (uintptr_t)block & 4095;
     if (in_page < 16)
         in_page += 4096;
-    memcpy(page + in_page - 16, block - 16, 16);
+    words_before(page + in_page - 16, block);
 
     fault_is(page + in_page);
     free(page + in_page);

@@ -4,7 +4,7 @@
 int main(int argc, char **argv)
 {
     char *block = block_of(number(argc, argv));
-    memcpy(block + 48, block - 16, 16);
+    words_before(block + 48, block);
 
     fault_is(block + 64);
     free(block + 64);

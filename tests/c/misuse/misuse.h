@@ -9,6 +9,7 @@
 
 #include "../check.h"
 #include <malloc.h>
+#include <sys/uio.h>
 
 /* The number on the command line: the size of the blocks, or the bad address itself. */
 static size_t number(int argc, char **argv)
@@ -31,6 +32,15 @@ static void fault_is_within(const void *from, const void *to)
 }
 
 static void fault_is(const void *pointer) { fault_is_within(pointer, pointer); }
+
+/* The sixteen bytes before a block, where a header may stand. A block may also be the first byte of a mapping:
+ * then they are zero. */
+static void words_before(char *to, char *block)
+{
+    struct iovec here = {to, 16}, there = {block - 16, 16};
+    memset(to, 0, 16);
+    (void)!process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+}
 
 /* The heap still serves distinct blocks that keep their bytes. */
 static int survived(void)

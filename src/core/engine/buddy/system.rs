@@ -68,7 +68,8 @@ pub struct Law {
     sizes: [usize; CLASSES],
     splits: Splits,
     kinds: Splits,
-    origins: [[Option<Origin>; KINDS]; CLASSES],
+    /// Class and place of each split that makes the class; [`NO`] for none.
+    origins: [[[u8; 2]; KINDS]; CLASSES],
     sources: [u64; CLASSES],
 }
 
@@ -80,7 +81,7 @@ impl Law {
             sizes,
             splits,
             kinds: [[0; PARTS]; CLASSES],
-            origins: [[None; KINDS]; CLASSES],
+            origins: [[[NO; 2]; KINDS]; CLASSES],
             sources: [0; CLASSES],
         };
         let mut class = 0;
@@ -89,10 +90,10 @@ impl Law {
             while place < PARTS && splits[class][place] != NO {
                 let part = splits[class][place] as usize;
                 let mut kind = 1;
-                while law.origins[part][kind].is_some() {
+                while law.origins[part][kind][0] != NO {
                     kind += 1;
                 }
-                law.origins[part][kind] = Some(Origin { class, place });
+                law.origins[part][kind] = [class as u8, place as u8];
                 law.kinds[class][place] = kind as u8;
                 sum += sizes[part];
                 place += 1;
@@ -118,6 +119,11 @@ impl Law {
             }
             wanted += 1;
         }
+    }
+
+    /// Classes in use.
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// Units of a block of `class`.
@@ -160,7 +166,10 @@ impl Law {
     /// Where a block of `class` and TYPE `kind` comes from; `None` if no split made it.
     #[inline]
     pub const fn origin(&self, class: usize, kind: usize) -> Option<Origin> {
-        self.origins[class][kind]
+        match self.origins[class][kind] {
+            [NO, _] => None,
+            [class, place] => Some(Origin { class: class as usize, place: place as usize }),
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! What the buddy systems do beyond what every engine does.
 
+use super::lists::plot_of;
+use super::plot::Plot;
+use super::yard::LINKS;
 use super::*;
 use crate::heap::draw::arena;
 use crate::os::fake::{Arena, Dice};
+use crate::os::round_up;
 
 fn buddy<S: System, const UNIT: usize>(cap: usize) -> Buddy<Arena, S, UNIT> {
     Buddy::new(arena(cap), Growth::Geometric)
@@ -53,7 +57,7 @@ fn splits_are_merges_once_all_is_freed<S: System>() {
     assert!(figures.splits > 300, "{}", figures.splits);
     assert_eq!(figures.splits, figures.coalesces);
     let roots: usize =
-        buddy.runs.sites().iter().map(|site| Plot::<32>::of(site.run).roots(S::LAW).count()).sum();
+        buddy.yard.runs.sites().iter().map(|site| Plot::<32>::of(site.run).roots(S::LAW).count()).sum();
     assert_eq!(figures.free_blocks, roots, "[BU1]");
 }
 
@@ -106,7 +110,7 @@ fn a_payload_far_inside_its_block_finds_its_way_back() {
     let inside = buddy.locate(far.payload.addr() + 32);
     let before = buddy.locate(far.payload.addr() - (3 << 20));
 
-    let (plot, at) = plot_of::<32>(&buddy.runs, far.payload).unwrap();
+    let (plot, at) = plot_of::<32>(&buddy.yard.runs, far.payload).unwrap();
     assert_eq!(plot.distance(at) * 32, 3 << 20, "too far for one mark");
     assert_eq!(far.payload.addr() % (4 << 20), 0);
     assert_eq!(inside, Err(Fault::Interior(far.payload.addr())));

@@ -11,7 +11,7 @@ impl<B: Backing> Pages<B> {
     pub fn trim(&mut self, keep: usize) -> bool {
         let (before, mut spare) = (self.figures.footprint, self.figures.free.saturating_sub(keep));
         for site in (0..self.runs.sites().len()).rev() {
-            let bytes = Sheet::of(self.runs.sites()[site].run).page_bytes();
+            let bytes = Sheet::of(&self.runs.sites()[site]).page_bytes();
             if bytes <= spare && self.give_back(site) {
                 spare -= bytes;
             }
@@ -22,7 +22,7 @@ impl<B: Backing> Pages<B> {
     /// Gives a run back that is one free span; whether it was one and the backing took it.
     fn give_back(&mut self, site: usize) -> bool {
         let run = self.runs.sites()[site].run;
-        let sheet = Sheet::of(run);
+        let sheet = Sheet::of(&self.runs.sites()[site]);
         if Self::free_at(sheet, 0).unwrap_or(0) != sheet.pages() {
             return false;
         }
@@ -33,7 +33,7 @@ impl<B: Backing> Pages<B> {
             return false;
         }
         self.runs.strike(site);
-        self.figures.footprint -= run.len;
+        self.figures.gave(run.len);
         self.figures.metadata -= run.len - sheet.page_bytes();
         true
     }
@@ -48,6 +48,7 @@ impl<B: Backing> Pages<B> {
                     // SAFETY: [PG2]
                     unsafe { change(card, |card| card.fresh = true) };
                     spare -= bytes;
+                    self.figures.shrinks += 1;
                     any = true;
                 }
             }

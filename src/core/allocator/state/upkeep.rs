@@ -1,0 +1,111 @@
+//! What has to be done beside serving: the rooms are kept up to date, and what lies idle goes back.
+//!
+//! ```text
+//!   the heap has grown or shrunk ─► its granules are claimed in the rooms
+//!   a call comes by              ─► a while later: the depot aired, pages purged, the break lowered
+//! ```
+
+use super::State;
+use crate::engine::Engine;
+use crate::os::clock;
+use crate::slab::rooms::{Room, Rooms};
+
+/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
+const AIRING: u64 = 250;
+
+/// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
+/// slower call, so little is left to chance.
+const RESTLESS: usize = 8 << 20;
+
+impl State {
+    /// Tells the rooms how far the heap reaches now.
+    #[inline]
+    pub(super) fn map_rooms(&mut self, rooms: &Rooms) {
+        let end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
+        if end != self.known_end || self.heap.counts().segments != self.known_segments {
+            self.redraw_rooms(rooms);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn redraw_rooms(&mut self, rooms: &Rooms) {
+        let Some(newest) = self.heap.segments().newest() else { return };
+        rooms.found(newest.base().addr());
+        if let Some(count) = rooms.wants(newest.end().addr())
+            && let Some(table) = self.tables.map(count * size_of::<Room>())
+        {
+            // SAFETY: the mapping is new and is never given back.
+            unsafe { rooms.replace(table.cast(), count) };
+        }
+        let (mut low, mut high) = (usize::MAX, 0);
+        for segment in self.heap.segments().iter() {
+            let (first, last) = (segment.first().addr(), segment.end().addr());
+            low = low.min(first);
+            high = high.max(last);
+            rooms.claim(first, last, Room::TAGGED);
+        }
+        rooms.bound(low, high);
+        self.note_peak();
+        self.known_segments = self.heap.counts().segments;
+        self.known_end = self.heap.segments().newest().map_or(0, |s| s.end().addr());
+    }
+
+    pub(in crate::allocator) fn trim(&mut self, rooms: &Rooms, keep: usize) -> bool {
+        if let Some(design) = &mut self.design {
+            return design.engine_mut().trim(keep);
+        }
+        let lowered = self.heap.trim(keep);
+        self.map_rooms(rooms);
+        self.heap.purge() || lowered
+    }
+
+    /// Whether the depot should be looked through: a quarter of a second has passed, or the heap has
+    /// grown by a sixteenth, while what some class keeps could have served another.
+    pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
+        let footprint = self.heap.counts().footprint;
+        let grown = footprint > self.aired_at + self.aired_at / 16;
+        if !grown && !self.airing.is_due() {
+            return false;
+        }
+        let now = clock::milliseconds();
+        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
+        if is_due || grown || self.aired == 0 {
+            (self.aired, self.aired_at) = (now, footprint);
+        }
+        is_due || grown
+    }
+
+    /// Whether so much memory lies idle that it should go back before long.
+    pub(in crate::allocator) const fn is_idle(&self) -> bool {
+        self.heap.is_idle() && self.settings.purge != 0
+    }
+
+    /// Whether so much lies idle, with the `resting` bytes of the depot, that every call should look
+    /// whether it is time to give it back.
+    pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
+        let most = RESTLESS + self.heap.counts().footprint / 4;
+        self.heap.idle_bytes() + resting > most && self.settings.purge != 0
+    }
+
+    /// Says whether what is given from now on has lain idle in a cache.
+    pub(in crate::allocator) const fn ripen(&mut self, is_ripe: bool) {
+        self.heap.ripen(is_ripe);
+    }
+
+    /// Gives back what has lain idle, if the time has come.
+    pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
+        self.heap.tend(clock::milliseconds(), self.settings.purge);
+        self.map_rooms(rooms);
+    }
+
+    /// Now and then gives back what has lain idle.
+    #[inline]
+    pub(in crate::allocator) fn look_after(&mut self, rooms: &Rooms) {
+        if let Some(design) = &mut self.design {
+            design.look_after(&self.settings);
+        } else if self.is_idle() && self.purging.is_due() {
+            self.tend(rooms);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a run under the library is set to: a policy, and settings beside it.
+//!
+//! ```text
+//!   None                          the default
+//!   Some("lifo-first")            HEAPMM_POLICY=lifo-first
+//!   Some("fast,cache=off")        HEAPMM_POLICY=fast HEAPMM_CONF=cache=off
+//! ```
+
+use heapmm_core::policy::POLICIES;
+
+/// The configuration without any accelerator.
+pub const LITERAL: Option<&str> = Some("implicit-first");
+
+/// The default policy with its caches squeezed to nothing: every call goes to the slabs and the heap.
+pub const UNCACHED: Option<&str> = Some("fast,cache=off");
+
+/// Neighbours are merged when a search has failed, and not before.
+pub const DEFERRED: Option<&str> = Some("lifo-first,coalesce=deferred");
+
+/// The default, the literal configuration, and the default without its caches.
+pub const THREE: [Option<&str>; 3] = [None, LITERAL, UNCACHED];
+
+/// The policies with an engine of their own.
+pub fn designs() -> impl Iterator<Item = Option<&'static str>> {
+    POLICIES.iter().filter(|row| !row.policy.is_tagged()).map(|row| Some(row.name))
+}
+
+/// All that differs in kind: the three, deferred merging, and every design.
+pub fn every_kind() -> impl Iterator<Item = Option<&'static str>> {
+    THREE.into_iter().chain([DEFERRED]).chain(designs())
+}
+
+/// The policy of a setup, as reports name it.
+pub fn policy_of(setup: Option<&str>) -> &str {
+    setup.map_or("fast", |text| text.split(',').next().unwrap_or(text))
+}
+
+/// The variables of the environment that make a setup.
+pub fn variables(setup: Option<&str>) -> Vec<(&'static str, String)> {
+    let Some(text) = setup else { return Vec::new() };
+    let (policy, settings) = text.split_once(',').unwrap_or((text, ""));
+    let pairs = [("HEAPMM_POLICY", policy), ("HEAPMM_CONF", settings)];
+    pairs
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+}
