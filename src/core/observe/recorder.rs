@@ -88,7 +88,7 @@ pub struct Recorder {
     kept: Kept,
 }
 
-const BYTES: usize = size_of::<Recorder>().next_multiple_of(PAGE);
+const BYTES: usize = size_of::<Recorder>().next_multiple_of(PAGE) + PAGE;
 
 /// What is to be recorded.
 #[derive(Clone, Copy, Debug)]
@@ -119,10 +119,9 @@ impl Recorder {
         // SAFETY: new, zero, large enough and never given back; all fields may be zero.
         let this: &'static Self = unsafe { &*at.cast() };
         let mut bytes = [0; 256];
-        let len = pattern.len().min(bytes.len());
-        bytes[..len].copy_from_slice(&pattern[..len]);
+        bytes.iter_mut().zip(pattern).for_each(|(place, byte)| *place = *byte);
         this.kept.pattern.set(bytes);
-        this.kept.pattern_len.set(len);
+        this.kept.pattern_len.set(pattern.len());
         this.kept.only_children_of.set(only_children_of);
         this.kept.open.set(Open { fd: -1, stays: false });
         this.kept.stderr.set(window::identity(2));
@@ -179,7 +178,7 @@ impl Recorder {
         }
         let mut name = [0; 16];
         let len = file::command(&mut name);
-        let process = Process { pid: file::pid(), command: &name[..len] };
+        let process = Process { pid: file::pid(), command: name.get(..len).unwrap_or_default() };
         let began = window::undisturbed(|| {
             let open = self.create(process)?;
             self.kept.identity.set(window::identity(open.fd).ok_or(window::NO_FILE)?);
@@ -294,7 +293,8 @@ impl Recorder {
         let live = &self.live;
         let open = self.opened()?;
         let size = live.size.get();
-        let window = window::append_zeros(open.fd, len).and_then(|()| window::map(open.fd, size, len));
+        let window =
+            window::append_zeros(open.fd, self.zeros(), len).and_then(|()| window::map(open.fd, size, len));
         if !open.stays {
             window::close(open.fd);
             self.kept.open.set(Open { fd: -1, stays: false });
@@ -318,6 +318,11 @@ impl Recorder {
             unsafe { window::unmap(old, old_len) };
         }
         Ok(())
+    }
+
+    /// The last page of the recorder's memory, which stays as it came.
+    fn zeros(&self) -> *const u8 {
+        core::ptr::from_ref(self).cast::<u8>().wrapping_add(BYTES - PAGE)
     }
 
     /// The file, still ours or opened again ([D2](crate::os::window)).
@@ -349,7 +354,7 @@ impl Recorder {
     /// A new file by the pattern: a name that is taken gets the next number.
     fn create(&self, process: Process<'_>) -> Result<Open, Refusal> {
         let bytes = self.kept.pattern.get();
-        let pattern = &bytes[..self.kept.pattern_len.get()];
+        let pattern = bytes.get(..self.kept.pattern_len.get()).unwrap_or_default();
         let numbered = place::is_numbered(pattern);
         let mut last = window::IN_USE;
         for sequence in 0..MOST_NUMBERS {
@@ -357,7 +362,7 @@ impl Recorder {
             if pattern.first() != Some(&b'/') {
                 let mut folder = [0; 256];
                 let len = window::current_folder(&mut folder).ok_or(window::NO_FILE)?;
-                path.push(&folder[..len]);
+                path.push(folder.get(..len).unwrap_or_default());
                 path.push(b"/");
             }
             let name = place::expand(pattern, process, sequence);

@@ -159,8 +159,7 @@ pub fn file_head(maker: &Maker<'_>) -> [u8; FILE_HEAD] {
     out[16..20].copy_from_slice(&maker.pid.to_le_bytes());
     out[20..24].copy_from_slice(&maker.heir_of.to_le_bytes());
     out[24..32].copy_from_slice(&maker.start.to_le_bytes());
-    let len = maker.command.len().min(16);
-    out[32..32 + len].copy_from_slice(&maker.command[..len]);
+    out[32..48].iter_mut().zip(maker.command).for_each(|(place, byte)| *place = *byte);
     out
 }
 

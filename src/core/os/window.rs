@@ -82,15 +82,13 @@ pub fn identity(fd: i32) -> Option<Identity> {
     Some(Identity { device: data.st_dev, inode: data.st_ino })
 }
 
-/// A page of zeros to write from.
-static ZEROS: [u8; PAGE] = [0; PAGE];
-
 /// Pieces of one writev.
 const PIECES: usize = 64;
 
-/// Appends `len` zero bytes, a multiple of a page. SIGXFSZ has to be blocked.
-pub fn append_zeros(fd: i32, mut len: usize) -> Result<(), Refusal> {
-    let zeros = libc::iovec { iov_base: (&raw const ZEROS).cast_mut().cast(), iov_len: PAGE };
+/// Appends `len` zero bytes, a multiple of a page, taken from the page at `zeros`. SIGXFSZ has to be
+/// blocked.
+pub fn append_zeros(fd: i32, zeros: *const u8, mut len: usize) -> Result<(), Refusal> {
+    let zeros = libc::iovec { iov_base: zeros.cast_mut().cast(), iov_len: PAGE };
     let mut pieces = [zeros; PIECES];
     let at = (&raw const pieces).expose_provenance();
     while len > 0 {
