@@ -29,9 +29,9 @@ fn magazine() -> *mut Magazine {
 
 /// The full magazine goes to the depot, then the empty one, and both come back.
 fn exchange(bin: &Bin, depot: &Depot, class: usize) {
-    assert!(depot.give_full(class, bin.unload()).is_none());
-    depot.give_empty(class, bin.take_spare());
-    bin.load(depot.take_full(class).expect("one was given"));
+    let empty = depot.give_full(class, bin.unload()).expect("there is room");
+    assert!(empty.is_none());
+    bin.load(depot.take_full_for(class, bin.take_spare()).expect("one was given"));
     assert!(bin.keep_spare(depot.take_empty(class).expect("one was given")));
 }
 
@@ -40,6 +40,7 @@ fn bins(criterion: &mut Criterion) {
     let bin = thread().bin_for(LEN);
     group.bench_function("exchange_through_the_depot", |bencher| {
         let depot = Depot::EMPTY;
+        depot.size_for(0, None);
         bencher.iter(|| exchange(bin, &depot, class::class_of(LEN)));
     });
     group.bench_function("pop_and_push", |bencher| {

@@ -142,10 +142,7 @@ impl Allocator {
             bin.swap();
             return taken(bin.pop());
         }
-        if let Some(full) = self.full_magazine(class) {
-            let empty = bin.unload();
-            bin.load(full);
-            self.put_aside(bin, class, empty);
+        if self.load_full(bin, class) {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
@@ -161,8 +158,29 @@ impl Allocator {
         taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
     }
 
-    fn full_magazine(&self, class: usize) -> Option<*mut Magazine> {
-        if self.is_depot_used.load(Ordering::Relaxed) { self.depot.take_full(class) } else { None }
+    /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes
+    /// the spare, or goes to the depot, or back to the heap.
+    fn load_full(&self, bin: &Bin, class: usize) -> bool {
+        if !self.is_depot_used.load(Ordering::Relaxed) {
+            return false;
+        }
+        let has_spare = bin.has_spare();
+        let cap = bin.cap();
+        let empty = bin.unload();
+        let given = if has_spare && Magazine::is_grown(cap, class) { empty } else { core::ptr::null_mut() };
+        let Some(full) = self.depot.take_full_for(class, given) else {
+            bin.load(empty);
+            return false;
+        };
+        bin.load(full);
+        if given.is_null()
+            && !bin.keep_spare(empty)
+            && !empty.is_null()
+            && let Some(mut state) = self.enter()
+        {
+            state.free_magazine(empty);
+        }
+        true
     }
 
     /// Keeps the rest of a batch where it can be taken.
@@ -214,11 +232,14 @@ impl Allocator {
             self.size_depot(&state);
             self.is_depot_used.store(true, Ordering::Relaxed);
         }
-        if let Some(returned) = self.depot.give_full(class, full) {
-            self.flush(returned);
-            return returned;
+        match self.depot.give_full(class, full) {
+            Ok(Some(empty)) => empty,
+            Ok(None) => self.full_size(class).unwrap_or(core::ptr::null_mut()),
+            Err(returned) => {
+                self.flush(returned);
+                returned
+            }
         }
-        self.empty_magazine(class).unwrap_or(core::ptr::null_mut())
     }
 
     /// Makes the loaded magazine twice as large.
@@ -240,24 +261,9 @@ impl Allocator {
         Some(())
     }
 
-    /// An empty magazine of full size.
-    fn empty_magazine(&self, class: usize) -> Option<*mut Magazine> {
-        self.depot
-            .take_empty(class)
-            .or_else(|| self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class))))
-    }
-
-    /// Keeps an empty magazine as the spare, or gives it to the depot or back to the heap.
-    fn put_aside(&self, bin: &Bin, class: usize, empty: *mut Magazine) {
-        if empty.is_null() || bin.keep_spare(empty) {
-            return;
-        }
-        // SAFETY: the caller owns it.
-        if Magazine::is_grown(unsafe { (*empty).cap } as usize, class) {
-            self.depot.give_empty(class, empty);
-        } else if let Some(mut state) = self.enter() {
-            state.free_magazine(empty);
-        }
+    /// A new magazine of full size.
+    fn full_size(&self, class: usize) -> Option<*mut Magazine> {
+        self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class)))
     }
 
     /// Returns all objects of a magazine to their rooms.

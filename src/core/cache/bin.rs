@@ -73,6 +73,11 @@ impl Bin {
         slots_between(self.top.get(), self.high.get())
     }
 
+    /// Whether there is a spare.
+    pub const fn has_spare(&self) -> bool {
+        !self.spare.get().is_null()
+    }
+
     /// Whether the spare has an object.
     pub fn is_spare_stocked(&self) -> bool {
         // SAFETY: [X1](super): the spare is the bin's.

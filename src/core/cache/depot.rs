@@ -52,12 +52,21 @@ impl Depot {
 
     /// A full magazine of `class`.
     pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
+        self.take_full_for(class, core::ptr::null_mut())
+    }
+
+    /// A full magazine of `class` for an empty one, or for null. Without a full one the empty one
+    /// stays with the caller.
+    pub fn take_full_for(&self, class: usize, empty: *mut Magazine) -> Option<*mut Magazine> {
         if self.resting.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut shelf = self.shelves[class].enter()?;
         let full = shelf.full.pop()?;
         shelf.idle = shelf.idle.min(shelf.full.count);
+        if !empty.is_null() {
+            shelf.empty.push(empty);
+        }
         self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
         Some(full)
     }
@@ -86,18 +95,21 @@ impl Depot {
         self.shelves[class].enter()?.empty.pop()
     }
 
-    /// Keeps a full magazine. If that is one too many, another comes back: its objects are to go
-    /// to their rooms.
-    pub fn give_full(&self, class: usize, full: *mut Magazine) -> Option<*mut Magazine> {
+    /// Keeps a full magazine, for an empty one if there is any. If it is one too many, it comes back
+    /// as the error: its objects are to go to their rooms.
+    pub fn give_full(
+        &self,
+        class: usize,
+        full: *mut Magazine,
+    ) -> Result<Option<*mut Magazine>, *mut Magazine> {
         let bytes = bytes_in(class, full);
-        let budget = self.budget.load(Ordering::Relaxed);
-        if self.resting.load(Ordering::Relaxed) + bytes > budget {
-            return Some(full);
+        if self.resting.load(Ordering::Relaxed) + bytes > self.budget.load(Ordering::Relaxed) {
+            return Err(full);
         }
-        let Some(mut shelf) = self.shelves[class].enter() else { return Some(full) };
+        let Some(mut shelf) = self.shelves[class].enter() else { return Err(full) };
         self.resting.fetch_add(bytes, Ordering::Relaxed);
         shelf.full.push(full);
-        None
+        Ok(shelf.empty.pop())
     }
 
     /// Keeps an empty magazine.
