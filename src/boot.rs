@@ -9,12 +9,12 @@
 //! Nothing here has to run for malloc to work.
 
 use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_int, c_void};
-use core::fmt::Write;
+use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use heapmm_core::allocator::Forking;
 use heapmm_core::named::NAMED;
+use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{environment, file, thread};
@@ -142,10 +142,16 @@ pub(crate) unsafe extern "C" fn thread_ended(_word: *mut c_void) {
 
 #[used]
 #[unsafe(link_section = ".fini_array")]
-static AT_END: extern "C" fn() = write_report;
+static AT_END: extern "C" fn() = end;
+
+/// What is left to do when the process ends.
+extern "C" fn end() {
+    ALLOCATOR.note_end();
+    write_report();
+}
 
 /// Writes the report of this process, if one is due and was not written yet.
-extern "C" fn write_report() {
+fn write_report() {
     let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
     if !due || !REPORTS.swap(false, Ordering::Relaxed) {
         return;
@@ -185,10 +191,10 @@ pub(crate) fn process(name: &mut [u8; 16]) -> Process<'_> {
 
 /// Opens the file that `pattern` names. With `%n` it is the first that does not exist.
 fn open_out(pattern: &[u8], process: Process<'_>) -> Option<c_int> {
-    let numbered = pattern.windows(2).any(|pair| pair == b"%n");
+    let numbered = place::is_numbered(pattern);
     for sequence in 0..100_000 {
-        let path = expand(pattern, process, sequence);
-        let path = CStr::from_bytes_until_nul(path.bytes()).ok()?;
+        let path = place::expand(pattern, process, sequence);
+        let path = place::as_path(&path)?;
         let fd = file::open_append(path, numbered);
         if fd.is_some() || !numbered || !file::exists(path) {
             return fd;
@@ -197,40 +203,10 @@ fn open_out(pattern: &[u8], process: Process<'_>) -> Option<c_int> {
     None
 }
 
-/// `pattern` with its escapes replaced, and a zero byte.
-fn expand(pattern: &[u8], process: Process<'_>, sequence: u32) -> Text<512> {
-    let mut path = Text::new();
-    let mut rest = pattern;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if *byte != b'%' {
-            path.push(&[*byte]);
-            continue;
-        }
-        let [escape, after @ ..] = rest else { break };
-        rest = after;
-        let _ = match escape {
-            b'p' => write!(path, "{}", process.pid),
-            b'n' => write!(path, "{sequence}"),
-            b't' => write!(path, "{}", file::seconds()),
-            b'c' => {
-                process.command.iter().for_each(|b| path.push(&[if *b == b'/' { b'_' } else { *b }]));
-                Ok(())
-            }
-            other => {
-                path.push(&[*other]);
-                Ok(())
-            }
-        };
-    }
-    path.push(&[0]);
-    path
-}
-
 /// Ends the process without destructors. The report is written here: shells end this way.
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    write_report();
+    end();
     // SAFETY: the call returns to nobody.
     unsafe { thread::system_call(libc::SYS_exit_group, [status as usize, 0, 0, 0]) };
     loop {

@@ -12,7 +12,7 @@ mod support;
 use std::fmt::Write;
 use std::fs;
 
-use heapmm_core::policy::{POLICIES, Policy};
+use heapmm_core::policy::POLICIES;
 use heapmm_core::settings::ROWS;
 use support::{Run, Scratch, library, root};
 
@@ -81,10 +81,9 @@ fn the_settings_of_the_readme_are_those_of_the_library() {
 
 #[test]
 fn the_policies_of_the_readme_are_those_of_the_sources() {
-    let mut table = String::from("| policy | replay | where a block is placed |\n|---|---|---|\n");
+    let mut table = String::from("| policy | where a block is placed |\n|---|---|\n");
     for row in POLICIES {
-        let replay = if row.policy == Policy::Fast { "no" } else { "yes" };
-        writeln!(table, "| `{}` | {replay} | {} |", row.name, row.help).unwrap();
+        writeln!(table, "| `{}` | {} |", row.name, row.help).unwrap();
     }
 
     assert!(readme().contains(&format!("\n\n{table}\n")), "the table of policies should be:\n{table}");

@@ -7,7 +7,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 
 use errno::{Errno, errno, set_errno};
-use heapmm_core::allocator::Grant;
+use heapmm_core::allocator::{Grant, Wanted, ZEROED};
 use heapmm_core::block::ALIGN;
 use heapmm_core::os::{PAGE, call, round_up};
 use heapmm_core::slab::class::LARGEST;
@@ -26,9 +26,10 @@ fn out_of_memory() -> *mut c_void {
 #[inline]
 fn aligned(len: usize, align: usize) -> *mut c_void {
     if align <= ALIGN {
-        return malloc(len);
+        return ALLOCATOR.allocate_aligned_anyway(len, align).cast();
     }
-    let grant = if len > MOST { None } else { ALLOCATOR.allocate_aligned(len, align) };
+    let wanted = Wanted::aligned(align);
+    let grant = if len > MOST { None } else { ALLOCATOR.allocate_aligned(len, align, wanted) };
     grant.map_or_else(out_of_memory, |grant| grant.payload.cast())
 }
 
@@ -43,14 +44,14 @@ pub extern "C" fn malloc(len: usize) -> *mut c_void {
 pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
     let Some(whole) = count.checked_mul(len) else { return out_of_memory() };
     if whole <= LARGEST {
-        let payload = ALLOCATOR.allocate(whole);
+        let payload = ALLOCATOR.allocate_as::<ZEROED>(whole);
         if !payload.is_null() {
             // SAFETY: the payload has `whole` bytes, and sixteen at least.
             unsafe { clear(payload, whole) };
         }
         return payload.cast();
     }
-    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN) else {
+    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN, Wanted::of(ZEROED)) else {
         return out_of_memory();
     };
     // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.

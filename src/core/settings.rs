@@ -78,6 +78,10 @@ pub struct Settings {
     pub format: Format,
     /// Where it goes; stderr if empty.
     pub out: Pattern,
+    /// Where the trace goes; none is written if empty.
+    pub trace: Pattern,
+    /// Only children of this process write one, if it is not 0.
+    pub trace_parent: u32,
     /// What a misuse leads to.
     pub errors: Errors,
     /// What blocks are filled with.
@@ -105,6 +109,8 @@ impl Settings {
         stats: false,
         format: Format::Text,
         out: Pattern::EMPTY,
+        trace: Pattern::EMPTY,
+        trace_parent: 0,
         errors: Errors::Abort,
         fill: Fill::Nothing,
         shape: Shape { split: 0, coalesce: Coalesce::Immediate, growth: Growth::Exact, keep: 0, huge: 0 },
@@ -122,6 +128,8 @@ impl Settings {
         stats: false,
         format: Format::Text,
         out: Pattern::EMPTY,
+        trace: Pattern::EMPTY,
+        trace_parent: 0,
         errors: Errors::Abort,
         fill: Fill::Nothing,
         shape: Shape::DEFAULT,
@@ -190,6 +198,12 @@ settings! {
     "OUT" "a file name" "stderr"
         "Where the report goes: %p is the process number, %c the command, %n the first free number, %t the time."
         |s, v| { s.out = Pattern::of(v)?; Some(()) };
+    "TRACE" "a file name, or off" "off"
+        "Record every call of malloc and free there, with the escapes of OUT; a file that exists is kept, and .1 is added."
+        |s, v| { s.trace = if v == b"off" { Pattern::EMPTY } else { Pattern::of(v)? }; Some(()) };
+    "TRACE_PARENT" "a process number" "0"
+        "Record only processes whose parent has this number; 0 for all."
+        |s, v| { s.trace_parent = value::plain(v)?; Some(()) };
     "ERRORS" "abort, warn, ignore" "abort"
         "What a double or invalid free leads to; `warn` and `ignore` skip the call."
         |s, v| {

@@ -1,6 +1,7 @@
 //! The engines that a trace can be played through, by name.
 
 use heapmm_core::engine::Engine;
+use heapmm_core::engine::process::Process;
 use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
@@ -19,12 +20,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An engine over `arena` that has taken nothing yet; `None` if it cannot be replayed.
-    pub fn build(&self, arena: Arena, shape: Shape) -> Option<Box<dyn Engine>> {
-        if !self.is_replayed() {
-            return None;
-        }
+    /// An engine over `arena` that has taken nothing yet; with `live`, all that a process does.
+    /// The default policy is a process in any case: slabs in front of a heap.
+    pub fn build(&self, arena: Arena, shape: Shape, live: bool) -> Option<Box<dyn Engine>> {
         match AnyIndex::new(self.policy) {
+            Some(index) if live || self.policy == Policy::Fast => {
+                let has_slabs = self.policy == Policy::Fast;
+                Some(Box::new(Process::new(Heap::new(arena, index, shape), has_slabs, live)))
+            }
             Some(index) => Some(Box::new(Heap::new(arena, index, shape))),
             None => Some(Box::new(AnyEngine::new(self.policy, arena, shape.growth)?)),
         }
@@ -34,27 +37,16 @@ impl Entry {
     pub fn number(&self) -> usize {
         known().iter().position(|entry| entry.name == self.name).unwrap_or(0)
     }
-
-    /// Whether a trace can be played through it: slabs and magazines in front of a heap are a
-    /// cache, not a place.
-    pub fn is_replayed(&self) -> bool {
-        self.policy != Policy::Fast
-    }
 }
 
-/// All policies, the default first.
+/// All policies that a trace can be played through, the default first.
 pub fn known() -> Vec<Entry> {
     POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, policy: row.policy }).collect()
 }
 
-/// All policies that a trace can be played through.
-pub fn all() -> Vec<Entry> {
-    known().into_iter().filter(Entry::is_replayed).collect()
-}
-
 /// The engine called `name`.
 pub fn named(name: &str) -> Verdict<Entry> {
-    let known = all();
+    let known = known();
     known.iter().find(|entry| entry.name == name).copied().ok_or_else(|| {
         let near = nearest(name, known.iter().map(|entry| entry.name));
         let hint =
@@ -66,7 +58,7 @@ pub fn named(name: &str) -> Verdict<Entry> {
 /// The engines of a list `a,b`, or all.
 pub fn listed(list: &str) -> Verdict<Vec<Entry>> {
     if list == "all" {
-        return Ok(all());
+        return Ok(known());
     }
     let mut entries: Vec<Entry> = Vec::new();
     for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {

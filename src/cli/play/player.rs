@@ -37,7 +37,7 @@ pub enum Realloc {
 pub enum Asking {
     /// What is missing, to the byte.
     Exact,
-    /// An eighth of what it has, as in live use.
+    /// A part of what it has, as in live use.
     Geometric,
 }
 
@@ -62,14 +62,35 @@ pub struct Rules {
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
-    /// Seconds of processor time after which a policy is given up.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub patience: u64,
+    /// As a process would with one thread: large requests get mappings of their own, what grows gets
+    /// room to grow, and the heap asks for more than is missing.
+    #[arg(long, conflicts_with_all = ["realloc", "growth"])]
+    pub live: bool,
+    /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
+    /// seconds on each processor if not given.
+    #[arg(long, value_name = "SECONDS")]
+    pub patience: Option<f64>,
 }
 
+/// Seconds that one replay may take, and that a comparison may.
+const PATIENCE: f64 = 120.0;
+const PATIENCE_WITH_ALL: f64 = 25.0;
+
 impl Rules {
+    /// The rules for each of `policies` that are played by `workers` at a time.
+    pub fn shared(self, policies: usize, workers: usize) -> Self {
+        let share = PATIENCE_WITH_ALL * workers as f64 / policies.max(1) as f64;
+        Self { patience: Some(self.patience.unwrap_or(share)), ..self }
+    }
+
+    /// Seconds after which a policy is given up.
+    pub fn seconds(&self) -> f64 {
+        self.patience.unwrap_or(PATIENCE).clamp(0.0, 1e9)
+    }
+
     fn shape(&self) -> Shape {
         let growth = match self.growth {
+            _ if self.live => Growth::Geometric,
             Asking::Exact => Growth::Exact,
             Asking::Geometric => Growth::Geometric,
         };
@@ -149,7 +170,7 @@ pub fn play(
         spent: Duration::ZERO,
         wrong: None,
     };
-    let patience = Duration::from_secs(rules.patience);
+    let patience = Duration::from_secs_f64(rules.seconds());
     trace.each(&mut |events| {
         let mut rest = events;
         while !rest.is_empty() {
@@ -232,7 +253,7 @@ impl Player {
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let field = Field::new(entry.number(), size(want), size(least))?;
         // SAFETY: the only arena over the field, dropped before it.
-        let engine = entry.build(unsafe { field.arena() }, rules.shape());
+        let engine = entry.build(unsafe { field.arena() }, rules.shape(), rules.live);
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
         let touched = Touched::default();
@@ -307,11 +328,11 @@ impl Player {
         if self.realloc == Realloc::InPlace {
             let held = self.held(slot)?;
             // SAFETY: located just now.
-            if unsafe { self.engine.resize(held, event.len as usize) } {
+            if let Some(payload) = unsafe { self.engine.relocate(held, event.len as usize) } {
                 self.live = self.live - slot.len + event.len;
-                self.slots[event.id as usize].len = event.len;
-                let grown = event.len.saturating_sub(slot.len) as usize;
-                self.touched.note(slot.payload.addr() + slot.len as usize, grown);
+                self.slots[event.id as usize] = Slot { payload, len: event.len };
+                let keeps = if payload == slot.payload { slot.len } else { 0 };
+                self.touched.note(payload.addr() + keeps as usize, event.len.saturating_sub(keeps) as usize);
                 return Ok(());
             }
         }

@@ -109,8 +109,10 @@ mod tests {
         let field = Field::new(60, 1 << 20, 1 << 20).unwrap();
         let shape = Shape { growth: Growth::Exact, ..Shape::DEFAULT };
         // SAFETY: the only arena over the field, dropped before it.
-        let mut engine =
-            catalogue::named("implicit-first").unwrap().build(unsafe { field.arena() }, shape).unwrap();
+        let mut engine = catalogue::named("implicit-first")
+            .unwrap()
+            .build(unsafe { field.arena() }, shape, false)
+            .unwrap();
         let blocks = [24, 9000, 24, 5000, 24].map(|len| engine.allocate(len, 16).unwrap().payload);
 
         for large in [blocks[1], blocks[3]] {

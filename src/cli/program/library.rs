@@ -34,11 +34,6 @@ pub fn path() -> Verdict<PathBuf> {
     })
 }
 
-/// Whether the library can record: whether it has the setting for it.
-pub fn can_record() -> bool {
-    heapmm_core::settings::ROWS.iter().any(|row| row.name() == "TRACE")
-}
-
 /// The command of `words` as it runs under the library.
 pub fn command(words: &[OsString]) -> Verdict<Command> {
     let library = path()?;

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use common::{Folder, Outcome, command, compile, heapmm, library};
+use common::{Folder, Outcome, command, compile, library};
 
 /// Runs `heapmm` with the library at hand.
 fn under_library(args: &[&str]) -> Outcome {
@@ -151,49 +151,4 @@ fn a_signal_is_sent_on_to_the_command() {
 
     assert_eq!(lines.next().unwrap().unwrap(), "caught");
     assert_eq!(child.wait().unwrap().code(), Some(9));
-}
-
-#[test]
-fn recording_packs_what_each_process_left() {
-    // A library of the test's own, which leaves one raw trace for its process.
-    let source = r#"
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-__attribute__((constructor)) static void leave(void) {
-    char path[4096], *pattern = getenv("HEAPMM_TRACE"), *mark;
-    if (!pattern || !(mark = strstr(pattern, "%p.%n"))) return;
-    snprintf(path, sizeof path, "%.*s%d.0", (int)(mark - pattern), pattern, getpid());
-    unsigned char file[64 + 32 + 96] = "\x89HMT\r\n\x1a\n";
-    file[8] = 1, file[12] = 64;
-    memcpy(file + 64, "chnk", 4);
-    file[68] = 1, file[72] = 2, file[76] = 96, file[80] = 96;
-    unsigned char *record = file + 96;
-    record[0] = 1, record[24] = 100, record[32] = 16;
-    record[48] = 5, record[56] = 1, record[80] = 16;
-    unsigned long long sum = 0xCBF29CE484222325ull, word;
-    for (int at = 0; at < 96; at += 8) memcpy(&word, record + at, 8), sum = (sum ^ word) * 0x100000001B3ull;
-    unsigned folded = (unsigned)(sum ^ (sum >> 32));
-    memcpy(file + 84, &folded, 4);
-    int fd = open(path, O_WRONLY | O_CREAT, 0600);
-    if (write(fd, file, sizeof file) < 0) _exit(1);
-    close(fd);
-}
-"#;
-    let folder = Folder::new();
-    let (library, target) = (folder.file("leaves.so"), folder.file("a.hmt"));
-    compile(source, &library, &["-shared", "-fPIC"]);
-
-    let args = ["record", "-o", &target, "--", "sh", "-c", "/bin/true; exit 4"];
-    let outcome = Outcome::of(command(args).env("HEAPMM_LIB", &library).output().unwrap());
-
-    assert_eq!(outcome.status, 4, "{outcome:?}");
-    let traces = fs::read_dir(folder.path())
-        .unwrap()
-        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "hmt"));
-    assert_eq!(traces.count(), 2, "the shell's and its child's");
-    let info = heapmm(["trace", "info", &target, "--format", "csv"]).success();
-    assert!(info.contains("\nevents,2\n") && info.contains("\npeak,100\n"), "{info}");
 }

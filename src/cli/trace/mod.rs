@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 
 use crate::fail::{Fail, Verdict};
+use hmt::collect::Losses;
 
 /// What an event asks for. The numbers are those of the file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,16 +141,6 @@ impl Trace {
         }
     }
 
-    /// What could not be matched in a raw file; nothing in any other.
-    pub fn losses(&self) -> Verdict<hmt::collect::Losses> {
-        match &self.source {
-            Source::Hmt(reader) if reader.is_raw() => {
-                hmt::collect::each(reader, &mut |_| true).map_err(|error| error.at(&self.path))
-            }
-            _ => Ok(hmt::collect::Losses::default()),
-        }
-    }
-
     /// What a reader should know about the file, if it is not whole.
     pub fn note(&self) -> Option<String> {
         match &self.source {
@@ -158,12 +149,13 @@ impl Trace {
         }
     }
 
-    /// Hands all events to `see`, some at a time and in order, until it says `false`.
-    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Verdict<()> {
+    /// Hands all events to `see`, some at a time and in order, until it says `false`; what could not
+    /// be matched in a raw file.
+    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Verdict<Losses> {
         match &self.source {
             Source::Events(events) => {
                 events.chunks(BATCH).all(see);
-                Ok(())
+                Ok(Losses::default())
             }
             Source::Hmt(reader) => reader.each(see).map_err(|error| error.at(&self.path)),
         }

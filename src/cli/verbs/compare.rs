@@ -52,7 +52,9 @@ impl Compare {
         let entries = catalogue::listed(&self.policies)?;
         let columns = self.columns.as_deref().map(table::listed).transpose()?;
         let (trace, survey) = opened(&self.file)?;
-        let outcomes = self.play_all(&trace, &survey, &entries)?;
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
+        let rules = self.rules.shared(entries.len(), workers);
+        let outcomes = self.play_all(&trace, &survey, &entries, &rules, workers)?;
         let mut scores: Vec<Score> = entries
             .iter()
             .zip(&outcomes)
@@ -60,7 +62,7 @@ impl Compare {
             .collect();
         table::award(&mut scores);
         for score in scores.iter().filter(|score| !score.is_whole()) {
-            eprintln!("heapmm: {}", given_up(score, &self.rules));
+            eprintln!("heapmm: {}", given_up(score, &rules));
         }
         let table = match &columns {
             Some(columns) => table::of_figures(&scores, columns),
@@ -75,14 +77,20 @@ impl Compare {
         Ok(0)
     }
 
-    /// Plays the trace through all `entries`, as many at a time as there are processors.
-    fn play_all(&self, trace: &Trace, survey: &Survey, entries: &[Entry]) -> Verdict<Vec<Outcome>> {
+    /// Plays the trace through all `entries`, as many at a time as there are `workers`.
+    fn play_all(
+        &self,
+        trace: &Trace,
+        survey: &Survey,
+        entries: &[Entry],
+        rules: &Rules,
+        workers: usize,
+    ) -> Verdict<Vec<Outcome>> {
         let samples = (self.html.is_some() || self.svg.is_some()).then_some(SAMPLES);
         let progress = Progress::new(survey.events.saturating_mul(entries.len() as u64), "replaying");
         let next = AtomicUsize::new(0);
         let results: Vec<Mutex<Option<Verdict<Outcome>>>> =
             entries.iter().map(|_| Mutex::new(None)).collect();
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
@@ -90,7 +98,7 @@ impl Compare {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         entries.get(at).zip(results.get(at))
                     } {
-                        let outcome = player::play(trace, survey, entry, &self.rules, samples, &progress);
+                        let outcome = player::play(trace, survey, entry, rules, samples, &progress);
                         if let Ok(mut place) = result.lock() {
                             *place = Some(outcome);
                         }

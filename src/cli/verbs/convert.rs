@@ -45,9 +45,7 @@ impl Import {
             let (events, losses) = heaptrack::read(&text).map_err(|error| error.at(&self.file))?;
             (Trace::of(&self.file.to_string_lossy(), events), losses)
         } else {
-            let trace = Trace::open(&self.file)?;
-            let losses = trace.losses()?;
-            (trace, losses)
+            (Trace::open(&self.file)?, Losses::default())
         };
         Survey::of(&trace)?;
         pack(&trace, losses, &self.output)?;
@@ -67,12 +65,12 @@ impl Export {
     }
 }
 
-/// Writes `trace` to `output`, packed, and says so on stderr.
-pub fn pack(trace: &Trace, losses: Losses, output: &Path) -> Verdict<()> {
+/// Writes `trace` to `output`, packed, and says so on stderr, with what was lost on the way to it.
+pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
     let failed = |error| Fail::io(output, &error);
     let mut writer = Writer::new(Draft::new(output)?, &trace.origin().unwrap_or_default()).map_err(failed)?;
     let (mut wrong, mut events) = (None, 0);
-    trace.each(&mut |some| {
+    let losses = trace.each(&mut |some| {
         events += some.len() as u64;
         wrong = some.iter().find_map(|event| writer.write(*event).err());
         wrong.is_none()
@@ -85,7 +83,12 @@ pub fn pack(trace: &Trace, losses: Losses, output: &Path) -> Verdict<()> {
     draft.finish()?;
     let size = std::fs::metadata(output).map_or(0, |data| data.len());
     let each = size as f64 / events.max(1) as f64;
-    eprintln!("{}: {}, {each:.1} bytes each{}", output.display(), some(events, "event"), lost(losses));
+    eprintln!(
+        "{}: {}, {each:.1} bytes each{}",
+        output.display(),
+        some(events, "event"),
+        lost(before.and(losses))
+    );
     Ok(())
 }
 

@@ -16,11 +16,10 @@ pub struct Policies {
 
 impl Policies {
     pub fn run(self) -> Verdict {
-        let columns = [("name", "policy"), ("replay", "replay"), ("help", "where a block is placed")];
+        let columns = [("name", "policy"), ("help", "where a block is placed")];
         let mut table = Table::new("policies", &columns);
-        let yes = |is: bool| if is { "yes" } else { "no" };
         for entry in catalogue::known() {
-            table.rows.push([entry.name, yes(entry.is_replayed()), entry.help].map(Cell::word).to_vec());
+            table.rows.push([entry.name, entry.help].map(Cell::word).to_vec());
         }
         super::print(&table, self.format)?;
         Ok(0)

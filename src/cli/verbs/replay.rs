@@ -81,7 +81,8 @@ pub fn opened(path: &std::path::Path) -> Verdict<(Trace, Survey)> {
 pub fn given_up(score: &Score, rules: &Rules) -> String {
     let part = percent(score.played);
     format!(
-        "{}: given up after {} s at {part} of the trace; --patience raises that",
-        score.policy, rules.patience
+        "{}: given up after {:.0} s at {part} of the trace; --patience raises that",
+        score.policy,
+        rules.seconds()
     )
 }

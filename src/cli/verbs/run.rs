@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::record::Recording;
 use crate::fail::{Fail, Verdict, plain};
 use crate::play::catalogue;
 use crate::program::report::{Report, Reports};
@@ -30,6 +31,9 @@ pub struct Run {
     /// Keep the reports of all processes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     stats_out: Option<PathBuf>,
+    /// Write a trace of the command too, as `heapmm record` does.
+    #[arg(long, value_name = "FILE.hmt")]
+    trace: Option<PathBuf>,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -59,6 +63,13 @@ impl Run {
         if let Some(policy) = &self.policy {
             command.env("HEAPMM_POLICY", policy);
         }
+        let recording = match &self.trace {
+            Some(file) if !warning => Some(Recording::new(file, false)?),
+            _ => None,
+        };
+        if let Some(recording) = &recording {
+            recording.prepare(&mut command);
+        }
         let since = Instant::now();
         let (pid, status) = child::run(&mut command)?;
         let ending = Ending { pid, status, lasted: since.elapsed() };
@@ -66,6 +77,9 @@ impl Run {
         if let Some(file) = &self.stats_out {
             let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
             Draft::write(file, lines.as_bytes())?;
+        }
+        if let Some(recording) = recording {
+            recording.keep(pid)?;
         }
         eprint!("{}", self.summary(&ending, &reports, warning));
         Ok(child::code(status))
@@ -94,8 +108,10 @@ impl Run {
         let typed = quoted(&self.command);
         let stem = stem(&self.command[0]);
         lines.push(match reports.largest() {
-            Some(_) if library::can_record() => format!("next:  heapmm record -o {stem}.hmt -- {typed}"),
-            Some(_) => format!("next:  heapmm run --stats-out {stem}.json -- {typed}"),
+            Some(_) => match &self.trace {
+                Some(file) => format!("next:  heapmm compare {}", file.display()),
+                None => format!("next:  heapmm record -o {stem}.hmt -- {typed}"),
+            },
             None => format!("next:  heapmm doctor {}", quoted(&self.command[..1])),
         });
         lines.join("\n") + "\n"

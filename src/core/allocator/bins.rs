@@ -10,12 +10,14 @@
 use super::fast::bin_of;
 use core::sync::atomic::Ordering;
 
-use super::{Allocator, Grant, Misuse, State};
+use super::{Allocator, Grant, Misuse, State, Wanted};
 use crate::block::ALIGN;
 use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
 use crate::heap::Fault;
+use crate::observe::recorder::Call;
+use crate::observe::trace::Kind as Event;
 use crate::os::call;
 use crate::slab::class::{self, LARGEST_SLAB};
 use crate::slab::mark;
@@ -29,9 +31,9 @@ const MOST_GRAB: usize = 64;
 impl Allocator {
     /// A request that no bin serves.
     #[inline(never)]
-    pub(super) fn allocate_large(&self, len: usize) -> *mut u8 {
+    pub(super) fn allocate_large<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         self.take_kept(Thread::current(), len)
-            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN)))
+            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN, Wanted::of(WANTED))))
     }
 
     /// The bin for `len` bytes is empty.
@@ -63,7 +65,7 @@ impl Allocator {
     /// The bins are closed: to a signal handler, to a thread that has none yet, or because they rest.
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread) -> *mut u8 {
+    pub(super) fn allocate_interrupted<const WANTED: u8>(&self, len: usize, thread: &Thread) -> *mut u8 {
         if thread.is_own() {
             if !thread.wake() {
                 return payload_of(self.reentry.allocate(len, ALIGN));
@@ -74,8 +76,8 @@ impl Allocator {
             return object;
         }
         match self.attach() {
-            Some(_) => self.allocate(len),
-            None => self.allocate_large(len),
+            Some(_) => self.allocate_as::<WANTED>(len),
+            None => self.allocate_large::<WANTED>(len),
         }
     }
 
@@ -85,6 +87,8 @@ impl Allocator {
     pub(super) fn release_stranger(&self, payload: *mut u8) {
         if !payload.is_null() {
             self.release_slow(payload);
+        } else if self.recorder().is_some() {
+            self.note_alone(Call::of(Event::FreeNull, 0, 0));
         }
     }
 

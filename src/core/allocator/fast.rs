@@ -11,6 +11,7 @@
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::Allocator;
+use super::record::PLAIN;
 use crate::block::tag::{self, Tag};
 use crate::block::{Block, WORD};
 use crate::cache::thread::place_of;
@@ -22,28 +23,39 @@ impl Allocator {
     /// `len` bytes, or null with ENOMEM.
     #[inline(always)]
     pub fn allocate(&self, len: usize) -> *mut u8 {
+        self.allocate_as::<PLAIN>(len)
+    }
+
+    /// The same for a function that a trace calls `WANTED`.
+    #[inline(always)]
+    pub fn allocate_as<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         if len > LARGEST_SLAB {
-            return self.allocate_medium(len);
+            return self.allocate_medium::<WANTED>(len);
         }
         let thread = Thread::current();
-        self.allocate_from(thread, len, || thread.bin_for(len).pop())
+        self.allocate_from::<WANTED>(thread, len, || thread.bin_for(len).pop())
     }
 
     /// `len` bytes, more than a slab has.
     #[inline(never)]
-    fn allocate_medium(&self, len: usize) -> *mut u8 {
+    fn allocate_medium<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         if len > LARGEST {
-            return self.allocate_large(len);
+            return self.allocate_large::<WANTED>(len);
         }
         let thread = Thread::current();
         let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from(thread, len, || bin.pop())
+        self.allocate_from::<WANTED>(thread, len, || bin.pop())
     }
 
     #[inline(always)]
-    fn allocate_from(&self, thread: &Thread, len: usize, pop: impl FnOnce() -> Option<*mut u8>) -> *mut u8 {
+    fn allocate_from<const WANTED: u8>(
+        &self,
+        thread: &Thread,
+        len: usize,
+        pop: impl FnOnce() -> Option<*mut u8>,
+    ) -> *mut u8 {
         if thread.busy.get() {
-            return self.allocate_interrupted(len, thread);
+            return self.allocate_interrupted::<WANTED>(len, thread);
         }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);

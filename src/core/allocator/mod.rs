@@ -16,22 +16,26 @@ mod fast;
 mod large;
 mod locate;
 mod misuse;
+mod record;
 mod reentry;
 mod resize;
 mod state;
 mod threads;
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 pub use crate::engine::Grant;
 pub use census::Count;
 pub use misuse::Misuse;
+pub use record::{Wanted, ZEROED};
 pub use state::State;
 
 use crate::block::Block;
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
+use crate::observe::recorder::{Call, Recorder};
+use crate::observe::trace::Kind as Event;
 use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::os::thread::ExitHook;
@@ -50,6 +54,8 @@ pub struct Allocator {
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     is_depot_used: AtomicBool,
+    /// Who writes the trace, or null.
+    recorder: AtomicPtr<Recorder>,
     /// Whether blocks are an engine's, which only the holder of the lock can ask.
     is_design: AtomicBool,
     rooms: Rooms,
@@ -105,6 +111,7 @@ impl Allocator {
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
             is_depot_used: AtomicBool::new(false),
+            recorder: AtomicPtr::new(core::ptr::null_mut()),
             is_design: AtomicBool::new(false),
         }
     }
@@ -119,9 +126,15 @@ impl Allocator {
         if !state.is_ready() {
             state.settle();
             self.is_design.store(state.engine().is_some(), Ordering::Relaxed);
+            self.start_recording(&mut state);
         }
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
+        }
+        if let Some(recorder) = self.recorder()
+            && !recorder.is_on()
+        {
+            self.resume_recording(recorder, &mut state);
         }
         Some(Entry { state, thread, was_closed, allocator: self })
     }
@@ -138,31 +151,48 @@ impl Allocator {
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
-    pub fn allocate_aligned(&self, len: usize, align: usize) -> Option<Grant> {
-        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align) };
+    pub fn allocate_aligned(&self, len: usize, align: usize, wanted: Wanted) -> Option<Grant> {
+        let noted = |grant: Grant| {
+            self.note_block(wanted, len, grant.payload);
+            grant
+        };
+        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align).map(noted) };
         if let Some(kept) = state.forgo_kept() {
             state.give(&self.rooms, &[kept]);
         }
         if let Some(grant) = state.allocate(&self.rooms, len, align) {
-            return Some(grant);
+            return Some(noted(grant));
         }
         // Memory is out: what the caches keep is the last reserve.
         drop(state);
         self.empty_caches();
-        self.enter()?.allocate(&self.rooms, len, align)
+        let mut state = self.enter()?;
+        state.allocate(&self.rooms, len, align).map(noted)
     }
 
     /// Takes back a block without the help of a cache; what is wrong with it is reported.
     #[cold]
     #[inline(never)]
     fn release_slow(&self, payload: *mut u8) {
+        self.release_noting(payload, Call::of(Event::Free, payload.addr(), 0));
+    }
+
+    /// The same as a part of `call`.
+    fn release_noting(&self, payload: *mut u8, call: Call) {
         let Some(mut state) = self.enter() else {
+            self.note(call);
             return self.reentry.release(payload);
         };
-        if let Err(fault) = self.release_checked(&mut state, payload) {
-            let errors = state.settings().errors;
-            drop(state);
-            Misuse { call: "free", payload, fault }.report(errors);
+        match self.locate(&state, payload) {
+            Ok(held) => {
+                self.note(call);
+                state.release(&self.rooms, held);
+            }
+            Err(fault) => {
+                let errors = state.settings().errors;
+                drop(state);
+                Misuse { call: "free", payload, fault }.report(errors);
+            }
         }
     }
 
@@ -239,6 +269,9 @@ impl Allocator {
     ///
     /// `taken` is what it said, and this is the thread that called it or its copy in the child.
     pub unsafe fn after_fork(&self, taken: Forking, is_child: bool) {
+        if is_child && let Some(recorder) = self.recorder() {
+            recorder.forget();
+        }
         // SAFETY: the caller's promise.
         unsafe { self.depot.after_fork(taken.depot) };
         if is_child && (taken.state || self.state.is_mine()) {

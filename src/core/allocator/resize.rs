@@ -7,7 +7,10 @@
 //! A copy of some kilobytes between two bins costs less than two changes of the heap, and what
 //! grows goes on growing: so the copy is longer than was asked for, by a half or by a quarter.
 
+use super::record::UNNOTED;
 use super::{Allocator, Misuse};
+use crate::observe::recorder::Call;
+use crate::observe::trace::Kind as Event;
 use crate::os::call;
 use crate::slab::class::{self, LARGEST, LARGEST_SLAB};
 use crate::slab::mark;
@@ -31,10 +34,19 @@ impl Allocator {
     #[inline]
     pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
         match self.fate(payload, len) {
-            Fate::Stays => payload,
+            Fate::Stays => self.stays(payload, len),
             Fate::Moves(has) => self.move_to(payload, has, len),
             Fate::Unknown => self.resize_in_heap(payload, len),
         }
+    }
+
+    /// The block has room: only a trace wants to know of it.
+    #[inline]
+    fn stays(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        if self.recorder().is_some() {
+            self.note_alone(resized(payload, payload, len));
+        }
+        payload
     }
 
     #[inline]
@@ -70,8 +82,11 @@ impl Allocator {
     fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
         let Some(mut state) = self.enter() else {
             let has = self.usable_unlocked(payload);
-            let moved = has.and_then(|has| self.reentry.resize(payload, has, len));
-            return moved.unwrap_or_else(call::out_of_memory);
+            let Some(moved) = has.and_then(|has| self.reentry.resize(payload, has, len)) else {
+                return call::out_of_memory();
+            };
+            self.note(resized(payload, moved, len));
+            return moved;
         };
         let held = match self.locate(&state, payload) {
             Ok(held) => held,
@@ -82,8 +97,9 @@ impl Allocator {
                 return call::out_of_memory();
             }
         };
-        if let Some(payload) = state.resize(&self.rooms, held, len) {
-            return payload;
+        if let Some(moved) = state.resize(&self.rooms, held, len) {
+            self.note(resized(payload, moved, len));
+            return moved;
         }
         drop(state);
         self.move_to(payload, held.len, len)
@@ -94,14 +110,25 @@ impl Allocator {
     fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
         let more = if len <= LARGEST_SLAB { len / 2 } else { len / 4 };
         let ample = if len > has && len <= LARGEST { len + more } else { len };
-        let new = self.allocate(ample);
+        // A trace knows one call here, and the old block goes back only after that is noted.
+        let is_noted = self.recorder().is_some();
+        let new = if is_noted { self.allocate_large::<UNNOTED>(ample) } else { self.allocate(ample) };
         if new.is_null() {
             return new;
         }
         let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes and the new one at least as many.
         unsafe { new.copy_from_nonoverlapping(payload, keep) };
-        self.release(payload);
+        if is_noted {
+            self.release_noting(payload, resized(payload, new, len));
+        } else {
+            self.release(payload);
+        }
         new
     }
+}
+
+/// The note of a realloc.
+fn resized(from: *mut u8, to: *mut u8, len: usize) -> Call {
+    Call { moved_to: to.addr(), ..Call::of(Event::Resize, from.addr(), len) }
 }

@@ -178,7 +178,8 @@ impl State {
 impl Allocator {
     /// Gives this thread a structure of its own; `None` where it shall have none.
     pub(super) fn attach(&self) -> Option<&'static Thread> {
-        if thread::word() == thread::last() {
+        // While a trace is written no thread has bins, and nobody has to ask the state for that.
+        if thread::word() == thread::last() || self.recorder().is_some() {
             return None;
         }
         let (adopted, is_first) = {

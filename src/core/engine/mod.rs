@@ -5,7 +5,8 @@
 //!            ├─ freelist    nodes {size, next} in the free memory itself
 //!            ├─ buddy       binary, Fibonacci, weighted, tertiary
 //!            ├─ families    pages for each kind of structure, worst fit
-//!            └─ slab        caches of equal objects, and named pools
+//!            ├─ slab        caches of equal objects, and named pools
+//!            └─ process     what a process does: slabs, mappings, and room to grow
 //!
 //!   table   each design's engine             pages   what families and slabs are cut from
 //!                                            runs    what was taken from the backing
@@ -17,6 +18,7 @@ pub mod buddy;
 pub mod families;
 pub mod freelist;
 pub mod pages;
+pub mod process;
 mod runs;
 mod seal;
 pub mod slab;
@@ -149,6 +151,17 @@ pub trait Engine {
     ///
     /// As for [`Engine::release`].
     unsafe fn resize(&mut self, held: Held, len: usize) -> bool;
+
+    /// The same where the block may move, as realloc lets it; its bytes need not follow. `None` leaves
+    /// it as it was: then the caller needs another block.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Engine::release`].
+    unsafe fn relocate(&mut self, held: Held, len: usize) -> Option<*mut u8> {
+        // SAFETY: the caller's promise.
+        unsafe { self.resize(held, len) }.then_some(held.payload)
+    }
 
     /// Calls `see` with every piece, in address order within each run of memory.
     fn walk(&self, see: &mut dyn FnMut(Piece));

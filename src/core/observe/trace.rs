@@ -1,22 +1,18 @@
-//! A trace of calls, written by the process that makes them: raw records in chunks.
+//! The bytes of a trace file, as the process leaves them that makes the calls.
 //!
 //! ```text
-//!   file   │ file head, 64 │ chunk │ chunk │ ...            each chunk is one write(2)
-//!   chunk  │ chunk head, 32 │ record, 48 │ record │ ...     in the order of their numbers
-//!   record │ kind │ log align │ 0 │ thread │ number │ time │ len │ address │ old address │
+//!   file   │ file head, 64 │ chunk │ chunk │ ...        each chunk a window of whole pages
+//!   chunk  │ chunk head, 32 │ slot, 32 │ slot │ ...     a slot for each event, in their order
+//!   slot   │ kind │ log align │ 0 │ thread │ ticks │ len │ address │
 //! ```
 //!
 //! Everything is little-endian. The command packs such a file later; `hmt.md` beside its sources
-//! describes both forms. A [`Writer`] fills a buffer that its caller gives and never allocates.
+//! describes both forms.
 //!
-//! - **W1** Numbers are drawn from one counter for the whole process ([`draw`]): a block's number is
-//!   drawn after it was obtained, a free's number before the block is given back. So the numbers put
-//!   the calls of all threads into an order in which no block is live twice. A realloc that moves a
-//!   block draws its number after it has the new block and before it gives the old one back.
-//! - **W2** Within a chunk numbers grow. Chunks of several writers may come in any order.
-//! - **W3** After a fork the child calls [`Writer::forget`] and begins a file of its own.
-
-use core::sync::atomic::{AtomicU64, Ordering};
+//! - **W1** The place of a slot is the event's place in the order of all threads' calls: a block's slot
+//!   is taken after the block was obtained, a free's slot before the block is given back. So no block
+//!   is live twice. A realloc that moves its block takes two slots in between.
+//! - **W2** The kind is written last: a slot whose kind is 0 was never finished, and is skipped.
 
 /// The first bytes of a trace file: damaged by every tool that treats it as text.
 pub const MAGIC: [u8; 8] = *b"\x89HMT\r\n\x1a\n";
@@ -30,73 +26,103 @@ pub const FILE_HEAD: usize = 64;
 /// Bytes of a chunk head.
 pub const CHUNK_HEAD: usize = 32;
 
-/// Bytes of a record.
-pub const RECORD: usize = 48;
+/// Bytes of a slot.
+pub const SLOT: usize = 32;
 
 /// The first bytes of a chunk.
 pub const CHUNK_MARK: [u8; 4] = *b"chnk";
 
-/// A chunk of raw records.
+/// A chunk of slots.
 pub const RAW: u16 = 1;
 
-/// What a call wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $number:literal,)*) => {
+        /// What a slot says.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$doc])* $kind = $number,)*
+        }
+
+        impl Kind {
+            /// The kind with this number.
+            pub const fn of(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// malloc, and realloc of a null pointer.
     Allocate = 1,
     /// calloc.
     Zeroed = 2,
     /// The aligned family.
     Aligned = 3,
-    /// realloc, in place or not.
+    /// realloc; the address is the one before, and a [`Kind::Moved`] follows if there is another.
     Resize = 4,
     /// free, and realloc to nothing.
     Free = 5,
+    /// free of a null pointer.
+    FreeNull = 6,
+    /// Where the realloc before has put the block.
+    Moved = 8,
+    /// A block that a forked process found; the length is what it can hold.
+    Inherited = 9,
+    /// The length is the time in nanoseconds on the monotonic clock, at the tick of the slot.
+    Stamp = 10,
 }
 
-/// One call.
+/// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What it wanted.
+pub struct Slot {
+    /// What it is.
     pub kind: Kind,
     /// Logarithm of the alignment, 0 if none was asked for.
     pub align_log: u8,
     /// The thread's number.
     pub thread: u32,
-    /// Its place among all calls ([W1](self)).
-    pub number: u64,
-    /// Nanoseconds on the monotonic clock.
-    pub time: u64,
+    /// The processor's counter.
+    pub ticks: u64,
     /// Bytes wanted.
     pub len: u64,
-    /// The block: the new one, or the one freed.
+    /// The block.
     pub address: u64,
-    /// Where a resized block was.
-    pub old: u64,
 }
 
-impl Record {
+impl Slot {
     /// As the file has it.
-    pub fn bytes(&self) -> [u8; RECORD] {
-        let mut out = [0; RECORD];
+    pub fn bytes(&self) -> [u8; SLOT] {
+        let mut out = [0; SLOT];
         out[0] = self.kind as u8;
         out[1] = self.align_log;
         out[4..8].copy_from_slice(&self.thread.to_le_bytes());
-        let words = [self.number, self.time, self.len, self.address, self.old];
-        for (place, word) in out[8..].chunks_exact_mut(8).zip(words) {
+        for (place, word) in out[8..].chunks_exact_mut(8).zip([self.ticks, self.len, self.address]) {
             place.copy_from_slice(&word.to_le_bytes());
         }
         out
     }
-}
 
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-
-/// The number of the next call ([W1](self)).
-#[inline]
-pub fn draw() -> u64 {
-    NUMBER.fetch_add(1, Ordering::SeqCst)
+    /// The slot in the first bytes of `bytes`; `None` for a kind that is not known.
+    pub fn of(bytes: &[u8; SLOT]) -> Option<Self> {
+        let word = |at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        Some(Self {
+            kind: Kind::of(bytes[0])?,
+            align_log: bytes[1],
+            thread: (word(0) >> 32) as u32,
+            ticks: word(8),
+            len: word(16),
+            address: word(24),
+        })
+    }
 }
 
 /// A check over `body`: FNV-1a by words of eight bytes, the last one filled with zeros, folded to
@@ -111,145 +137,88 @@ pub fn checksum(body: &[u8]) -> u32 {
     (sum ^ (sum >> 32)) as u32
 }
 
-/// The head of a file by process `pid`, whose command is `command`, begun `start` nanoseconds
-/// after 1970.
-pub fn file_head(pid: u32, start: u64, command: &[u8]) -> [u8; FILE_HEAD] {
+/// Who makes a trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Maker<'a> {
+    /// The process, or 0.
+    pub pid: u32,
+    /// For one that found blocks of its parent's: the parent; else 0.
+    pub heir_of: u32,
+    /// Nanoseconds after 1970 at which it began, or 0.
+    pub start: u64,
+    /// The name of its command.
+    pub command: &'a [u8],
+}
+
+/// The head of a file by `maker`.
+pub fn file_head(maker: &Maker<'_>) -> [u8; FILE_HEAD] {
     let mut out = [0; FILE_HEAD];
     out[..8].copy_from_slice(&MAGIC);
     out[8..12].copy_from_slice(&VERSION.to_le_bytes());
     out[12..16].copy_from_slice(&(FILE_HEAD as u32).to_le_bytes());
-    out[16..20].copy_from_slice(&pid.to_le_bytes());
-    out[24..32].copy_from_slice(&start.to_le_bytes());
-    let len = command.len().min(16);
-    out[32..32 + len].copy_from_slice(&command[..len]);
+    out[16..20].copy_from_slice(&maker.pid.to_le_bytes());
+    out[20..24].copy_from_slice(&maker.heir_of.to_le_bytes());
+    out[24..32].copy_from_slice(&maker.start.to_le_bytes());
+    out[32..48].iter_mut().zip(maker.command).for_each(|(place, byte)| *place = *byte);
     out
 }
 
-/// The head of a chunk of `kind` with `events`, its body as stored, the body's length once
-/// unpacked, and the number of its first event.
-pub fn chunk_head(kind: u16, events: u32, body: &[u8], unpacked: u32, first: u64) -> [u8; CHUNK_HEAD] {
-    let mut out = [0; CHUNK_HEAD];
-    out[..4].copy_from_slice(&CHUNK_MARK);
-    out[4..6].copy_from_slice(&kind.to_le_bytes());
-    out[8..12].copy_from_slice(&events.to_le_bytes());
-    out[12..16].copy_from_slice(&(body.len() as u32).to_le_bytes());
-    out[16..20].copy_from_slice(&unpacked.to_le_bytes());
-    out[20..24].copy_from_slice(&checksum(body).to_le_bytes());
-    out[24..32].copy_from_slice(&first.to_le_bytes());
-    out
+/// What the head of a chunk says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chunk {
+    /// Its kind.
+    pub kind: u16,
+    /// Events, or slots.
+    pub events: u32,
+    /// Bytes of its body as stored.
+    pub stored: u32,
+    /// Bytes of its body once unpacked.
+    pub unpacked: u32,
+    /// [`checksum`] of its body as stored; 0 where that is still written to.
+    pub sum: u32,
+    /// The number of its first event.
+    pub first: u64,
 }
 
-/// Collects records in a buffer and writes it as a chunk when it is full.
-///
-/// A writer belongs to one thread, or to whoever holds its lock.
-#[derive(Debug)]
-pub struct Writer<'a> {
-    buffer: &'a mut [u8],
-    /// Bytes of the buffer that are filled, the room for the chunk's head included.
-    used: usize,
-    /// Number of the first record in the buffer.
-    first: u64,
-}
-
-impl<'a> Writer<'a> {
-    /// A writer over `buffer`; `None` if that does not hold a head and one record.
-    pub fn new(buffer: &'a mut [u8]) -> Option<Self> {
-        (buffer.len() >= CHUNK_HEAD + RECORD).then_some(Self { buffer, used: CHUNK_HEAD, first: 0 })
+impl Chunk {
+    /// A chunk of slots, `len` bytes with its head, the first of them number `first`.
+    pub const fn raw(len: usize, first: u64) -> Self {
+        let body = (len - CHUNK_HEAD) as u32;
+        Self { kind: RAW, events: body / SLOT as u32, stored: body, unpacked: body, sum: 0, first }
     }
 
-    /// Adds a record; a full buffer goes to `out` first, which is `write_all` to the file and
-    /// says whether it could. What it could not write is dropped.
-    #[inline]
-    pub fn record(&mut self, record: &Record, out: impl FnOnce(&[u8]) -> bool) -> bool {
-        let mut written = true;
-        if self.buffer.len() - self.used < RECORD {
-            written = self.flush(out);
+    /// Its head.
+    pub fn head(&self) -> [u8; CHUNK_HEAD] {
+        let mut out = [0; CHUNK_HEAD];
+        out[..4].copy_from_slice(&CHUNK_MARK);
+        out[4..6].copy_from_slice(&self.kind.to_le_bytes());
+        for (place, word) in
+            out[8..24].chunks_exact_mut(4).zip([self.events, self.stored, self.unpacked, self.sum])
+        {
+            place.copy_from_slice(&word.to_le_bytes());
         }
-        if self.used == CHUNK_HEAD {
-            self.first = record.number;
-        }
-        self.buffer[self.used..self.used + RECORD].copy_from_slice(&record.bytes());
-        self.used += RECORD;
-        written
-    }
-
-    /// Hands what is in the buffer to `out` as one chunk; whether that succeeded.
-    #[cold]
-    #[inline(never)]
-    pub fn flush(&mut self, out: impl FnOnce(&[u8]) -> bool) -> bool {
-        if self.is_empty() {
-            return true;
-        }
-        let (head, body) = self.buffer[..self.used].split_at_mut(CHUNK_HEAD);
-        let events = (body.len() / RECORD) as u32;
-        head.copy_from_slice(&chunk_head(RAW, events, body, body.len() as u32, self.first));
-        let written = out(&self.buffer[..self.used]);
-        self.forget();
-        written
-    }
-
-    /// Whether nothing waits to be written.
-    pub const fn is_empty(&self) -> bool {
-        self.used == CHUNK_HEAD
-    }
-
-    /// Drops what is in the buffer: after a fork it is the parent's.
-    pub const fn forget(&mut self) {
-        self.used = CHUNK_HEAD;
+        out[24..32].copy_from_slice(&self.first.to_le_bytes());
+        out
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
-
-    fn record(number: u64) -> Record {
-        Record {
-            kind: Kind::Allocate,
-            align_log: 0,
-            thread: 7,
-            number,
-            time: 9,
-            len: 24,
-            address: 64,
-            old: 0,
-        }
-    }
 
     #[test]
-    fn a_full_buffer_is_one_chunk_and_a_flush_writes_the_rest() {
-        let mut buffer = [0; CHUNK_HEAD + 2 * RECORD + 5];
-        let mut writer = Writer::new(&mut buffer).unwrap();
-        let mut chunks: Vec<Vec<u8>> = Vec::new();
-        let mut keep = |bytes: &[u8]| {
-            chunks.push(bytes.to_vec());
-            true
+    fn a_slot_comes_back_as_it_went() {
+        let slot = Slot {
+            kind: Kind::Moved,
+            align_log: 12,
+            thread: 0x0123_4567,
+            ticks: u64::MAX - 3,
+            len: 24,
+            address: 0x7FFF_0000_0010,
         };
 
-        for number in 10..13 {
-            assert!(writer.record(&record(number), &mut keep));
-        }
-        assert!(writer.flush(&mut keep));
-        assert!(writer.flush(&mut keep));
-
-        assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), [32 + 96, 32 + 48]);
-        assert_eq!(chunks[0][..8], [b'c', b'h', b'n', b'k', 1, 0, 0, 0]);
-        assert_eq!(chunks[1][24..32], 12u64.to_le_bytes());
-        assert_eq!(chunks[1][32..], record(12).bytes());
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_dropped_and_said() {
-        let mut buffer = [0; CHUNK_HEAD + RECORD];
-        let mut writer = Writer::new(&mut buffer).unwrap();
-
-        assert!(writer.record(&record(0), |_| false));
-        assert!(!writer.record(&record(1), |_| false));
-
-        writer.forget();
-        assert!(writer.is_empty());
-        assert!(Writer::new(&mut [0; CHUNK_HEAD]).is_none());
+        assert_eq!(Slot::of(&slot.bytes()), Some(slot));
+        assert_eq!(Slot::of(&[0; SLOT]), None);
     }
 
     #[test]
@@ -257,5 +226,13 @@ mod tests {
         let sums = [&b"12345678abcdefgh"[..], b"12345678abcdefgi", b"abcdefgh12345678", b""].map(checksum);
 
         assert!((0..4).all(|a| (0..a).all(|b| sums[a] != sums[b])));
+    }
+
+    #[test]
+    fn the_head_of_a_raw_chunk_counts_its_slots() {
+        let head = Chunk::raw(CHUNK_HEAD + 3 * SLOT, 7).head();
+
+        assert_eq!(head[..12], [b'c', b'h', b'n', b'k', 1, 0, 0, 0, 3, 0, 0, 0]);
+        assert_eq!(head[24..], 7u64.to_le_bytes());
     }
 }

@@ -5,11 +5,26 @@
 
 /// Milliseconds since some moment in the past. Resolution is a few milliseconds. Costs a system call.
 pub fn milliseconds() -> u64 {
+    read(libc::CLOCK_MONOTONIC_COARSE) / 1_000_000
+}
+
+/// Nanoseconds since some moment in the past. Costs a system call.
+pub fn nanoseconds() -> u64 {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since 1970. Costs a system call.
+pub fn since_1970() -> u64 {
+    read(libc::CLOCK_REALTIME)
+}
+
+/// What a clock of the system says, in nanoseconds.
+fn read(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let arguments = [libc::CLOCK_MONOTONIC_COARSE as usize, (&raw mut now).expose_provenance(), 0, 0];
+    let arguments = [clock as usize, (&raw mut now).expose_provenance(), 0, 0];
     // SAFETY: `now` is ours to write.
     unsafe { super::thread::system_call(libc::SYS_clock_gettime, arguments) };
-    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Processor ticks between two looks at the clock: some ten milliseconds. A look is a system call,

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::call::keeping_errno;
 
 /// A private descriptor stays above this number: programs count and close the low ones.
-const LEAST_PRIVATE: i32 = 500;
+pub const LEAST_PRIVATE: i32 = 500;
 
 /// A copy of `fd` that is closed on exec and out of everybody's way; `None` if there can be none.
 pub fn private_copy(fd: i32) -> Option<i32> {

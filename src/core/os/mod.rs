@@ -9,6 +9,7 @@
 //!   lot       the mappings of one heap beside the process heap
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
+//!   window    a file that is written through mappings
 //!   out       lines of text without an allocation; the end of the process
 //!   scroll    text of any length
 //! ```
@@ -28,6 +29,7 @@ pub mod out;
 pub mod scroll;
 pub mod tables;
 pub mod thread;
+pub mod window;
 
 /// Bytes of one page. The x86-64 base page; other sizes are multiples of it.
 pub const PAGE: usize = 4096;

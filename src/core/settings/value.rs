@@ -25,6 +25,12 @@ pub(super) fn milliseconds(text: &[u8]) -> Option<u64> {
     (number as u64).checked_mul(unit)
 }
 
+/// A number without a unit.
+pub(super) fn plain(text: &[u8]) -> Option<u32> {
+    let (number, rest) = number(text)?;
+    u32::try_from(number).ok().filter(|_| rest.is_empty())
+}
+
 fn number(text: &[u8]) -> Option<(usize, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut value = 0usize;

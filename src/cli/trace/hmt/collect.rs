@@ -1,20 +1,19 @@
-//! Raw chunks of several threads, merged into one order; addresses become ids.
+//! The slots of a raw file as events: addresses become ids, ticks become microseconds.
 //!
 //! ```text
-//!   chunk A   3 4 7 │                heap of chunks by
-//!   chunk B   5 6 8 │  ───────────►  their next number  ───►  3 4 5 6 7 8  ───►  ids
+//!   slot   │ malloc 0x10 │ realloc 0x10 │ moved 0x40 │ hole │ free 0x40 │
+//!   event  │ malloc #0   │ realloc #0                │      │ free #0   │
 //! ```
 //!
-//! A trace may begin in the middle of a process (a child inherits blocks) and a call may be lost:
-//! what cannot be matched is counted and left out.
+//! What cannot be matched is counted and left out: a child whose parent did not record may free what
+//! its trace never saw.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::ops::Deref;
 
-use super::raw::{RAW, RECORD};
+use super::Broken;
+use super::clock::Clock;
+use super::raw::{Kind as Raw, SLOT, Slot};
 use super::reader::Reader;
-use super::{Broken, number};
 use crate::trace::slots::Slots;
 use crate::trace::{Event, Kind};
 
@@ -25,6 +24,13 @@ pub struct Losses {
     pub unknown: u64,
     /// Blocks whose address was handed out again without a free between.
     pub unfreed: u64,
+}
+
+impl Losses {
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self { unknown: self.unknown + other.unknown, unfreed: self.unfreed + other.unfreed }
+    }
 }
 
 /// Addresses of one process on their way to ids.
@@ -107,35 +113,41 @@ pub fn each<B: Deref<Target = [u8]>>(
     reader: &Reader<B>,
     see: &mut dyn FnMut(&[Event]) -> bool,
 ) -> Result<Losses, Broken> {
-    let chunks: Vec<_> =
-        reader.chunks().iter().filter(|chunk| chunk.kind == RAW && chunk.events > 0).collect();
-    // Chunks by the number of their next record, with the place of that record.
-    let mut heap: BinaryHeap<Reverse<(u64, usize, usize)>> =
-        chunks.iter().enumerate().map(|(at, chunk)| Reverse((chunk.first, at, 0))).collect();
+    let mut clock = Clock::of(reader.slots().filter_map(|(_, bytes)| Slot::of(bytes)));
     let mut translator = Translator::new();
     let mut events = Vec::with_capacity(BATCH + 2);
-    while let Some(Reverse((_, at, mut place))) = heap.pop() {
-        let chunk = chunks[at];
-        let body = reader.body(chunk);
-        let limit = heap.peek().map_or(u64::MAX, |Reverse((number, ..))| *number);
-        while place < chunk.events {
-            let offset = place * RECORD;
-            if number(body, offset + 8, 8).is_some_and(|number| number > limit) {
-                break;
+    let mut slots = reader.slots().peekable();
+    while let Some((offset, bytes)) = slots.next() {
+        let slot = Slot::of(bytes).filter(|slot| slot.align_log < 32);
+        let slot = slot.ok_or_else(|| Broken::new(offset, "not a slot"))?;
+        let kind = match slot.kind {
+            // A move behind no realloc: the process was killed between the two.
+            Raw::Stamp | Raw::Moved => continue,
+            Raw::Allocate | Raw::Inherited => Kind::Allocate,
+            Raw::Zeroed => Kind::Zeroed,
+            Raw::Aligned => Kind::Aligned,
+            Raw::Resize => Kind::Resize,
+            Raw::Free => Kind::Free,
+            Raw::FreeNull => Kind::FreeNull,
+        };
+        let moves = |(_, next): &(usize, &[u8; SLOT])| next[0] == Raw::Moved as u8;
+        let moved = if kind == Kind::Resize { slots.next_if(moves) } else { None };
+        let moved = moved.and_then(|(_, next)| Slot::of(next));
+        let call = Call {
+            kind,
+            align_log: slot.align_log,
+            thread: slot.thread,
+            time: clock.micros(slot.ticks),
+            len: slot.len,
+            address: moved.map_or(slot.address, |moved| moved.address),
+            old: slot.address,
+        };
+        translator.translate(&call, &mut events);
+        if events.len() >= BATCH {
+            if !see(&events) {
+                return Ok(translator.losses);
             }
-            let damaged = || Broken::new(chunk.offset + super::raw::CHUNK_HEAD + offset, "not a record");
-            translator.translate(&call(body, offset).ok_or_else(damaged)?, &mut events);
-            place += 1;
-            if events.len() >= BATCH {
-                if !see(&events) {
-                    return Ok(translator.losses);
-                }
-                events.clear();
-            }
-        }
-        if place < chunk.events {
-            let next = number(body, place * RECORD + 8, 8).unwrap_or(u64::MAX);
-            heap.push(Reverse((next, at, place)));
+            events.clear();
         }
     }
     if !events.is_empty() {
@@ -144,42 +156,23 @@ pub fn each<B: Deref<Target = [u8]>>(
     Ok(translator.losses)
 }
 
-/// The record at `offset` of a chunk's body.
-fn call(body: &[u8], offset: usize) -> Option<Call> {
-    let word = |at| number(body, offset + at, 8);
-    let kind = Kind::of(*body.get(offset)?)?;
-    let align_log = *body.get(offset + 1)?;
-    Some(Call {
-        kind,
-        align_log: if align_log < 32 { align_log } else { return None },
-        thread: number(body, offset + 4, 4)? as u32,
-        time: word(16)? / 1000,
-        len: word(24)?,
-        address: word(32)?,
-        old: word(40)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::raw::{self, Record};
+    use super::super::raw::{self, CHUNK_HEAD, Maker};
     use super::*;
 
-    fn record(kind: raw::Kind, number: u64, address: u64, old: u64) -> Record {
-        Record { kind, align_log: 0, thread: 1, number, time: 1000 * number, len: 24, address, old }
+    fn slot(kind: Raw, address: u64) -> [u8; SLOT] {
+        Slot { kind, align_log: 0, thread: 1, ticks: 0, len: 24, address }.bytes()
     }
 
-    fn file(chunks: &[&[Record]]) -> Vec<u8> {
-        let mut file = raw::file_head(7, 0, b"test").to_vec();
-        let mut buffer = [0; 4096];
+    const HOLE: [u8; SLOT] = [0; SLOT];
+
+    fn file(chunks: &[&[[u8; SLOT]]]) -> Vec<u8> {
+        let mut file = raw::file_head(&Maker::default()).to_vec();
         for chunk in chunks {
-            let mut writer = raw::Writer::new(&mut buffer).unwrap();
-            chunk.iter().for_each(|record| assert!(writer.record(record, |_| false)));
-            writer.flush(|bytes| {
-                file.extend_from_slice(bytes);
-                true
-            });
+            file.extend_from_slice(&raw::Chunk::raw(CHUNK_HEAD + size_of_val(*chunk), 0).head());
+            file.extend(chunk.iter().flatten());
         }
         file
     }
@@ -194,25 +187,33 @@ mod tests {
     }
 
     #[test]
-    fn chunks_of_two_threads_are_merged_by_number() {
+    fn slots_of_two_chunks_are_one_order_and_holes_are_nothing() {
         let bytes = file(&[
-            &[record(raw::Kind::Allocate, 2, 0x20, 0), record(raw::Kind::Free, 5, 0x10, 0)],
-            &[record(raw::Kind::Allocate, 1, 0x10, 0), record(raw::Kind::Resize, 6, 0x30, 0x20)],
+            &[slot(Raw::Allocate, 0x10), HOLE, slot(Raw::Allocate, 0x20), slot(Raw::Free, 0x10), HOLE],
+            &[
+                slot(Raw::Resize, 0x20),
+                slot(Raw::Moved, 0x30),
+                slot(Raw::Resize, 0x30),
+                HOLE,
+                slot(Raw::Free, 0x30),
+            ],
         ]);
 
         let (events, losses) = events(&bytes);
 
         assert_eq!(losses, Losses::default());
-        assert_eq!(events, [(Kind::Allocate, 0), (Kind::Allocate, 1), (Kind::Free, 0), (Kind::Resize, 1)]);
+        let kinds = [Kind::Allocate, Kind::Allocate, Kind::Free, Kind::Resize, Kind::Resize, Kind::Free];
+        assert_eq!(events, kinds.into_iter().zip([0, 1, 0, 1, 1, 1]).collect::<Vec<_>>());
     }
 
     #[test]
     fn what_cannot_be_matched_is_counted_and_left_out() {
         let bytes = file(&[&[
-            record(raw::Kind::Free, 0, 0x99, 0),
-            record(raw::Kind::Allocate, 1, 0x10, 0),
-            record(raw::Kind::Zeroed, 2, 0x10, 0),
-            record(raw::Kind::Resize, 3, 0x40, 0x77),
+            slot(Raw::Free, 0x99),
+            slot(Raw::Inherited, 0x10),
+            slot(Raw::Zeroed, 0x10),
+            slot(Raw::Resize, 0x77),
+            slot(Raw::Moved, 0x40),
         ]]);
 
         let (events, losses) = events(&bytes);
@@ -222,12 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_file_cut_off_anywhere_gives_its_whole_records() {
-        let bytes = file(&[&[record(raw::Kind::Allocate, 0, 0x10, 0), record(raw::Kind::Free, 1, 0x10, 0)]]);
+    fn zeros_where_no_chunk_was_begun_are_the_end() {
+        let mut bytes = file(&[&[slot(Raw::Allocate, 0x10)]]);
+        bytes.extend_from_slice(&[0; 5000]);
+
+        assert_eq!(events(&bytes).0, [(Kind::Allocate, 0)]);
+    }
+
+    #[test]
+    fn a_raw_file_cut_off_anywhere_gives_its_whole_slots() {
+        let bytes = file(&[&[slot(Raw::Allocate, 0x10), slot(Raw::Free, 0x10)]]);
 
         for cut in raw::FILE_HEAD..=bytes.len() {
-            let records = cut.saturating_sub(raw::FILE_HEAD + raw::CHUNK_HEAD) / RECORD;
-            assert_eq!(events(&bytes[..cut]).0.len(), records);
+            let whole = cut.saturating_sub(raw::FILE_HEAD + CHUNK_HEAD) / SLOT;
+            assert_eq!(events(&bytes[..cut]).0.len(), whole);
         }
     }
 }

@@ -1,24 +1,22 @@
 //! The trace format `.hmt`; `hmt.md` describes it byte by byte.
 //!
 //! ```text
-//!   raw      heads and records, as the library's own writer leaves them
+//!   raw      heads and slots, as the library leaves them
 //!   reader   any file: raw or packed, whole or cut off, as events
 //!   column   events of one chunk <-> columns of small numbers
 //!   writer   packed chunks, an index and a trailer
-//!   collect  raw files of several threads ─► one order ─► ids ─► writer
+//!   collect  raw files: addresses ─► ids; clock: ticks ─► microseconds
 //! ```
 
+pub mod clock;
 pub mod collect;
 pub mod column;
 pub mod reader;
 pub mod writer;
 
-#[path = "../../../core/observe/trace.rs"]
-#[allow(dead_code, reason = "the library uses the other half of it")]
-pub mod raw;
-
 use std::path::Path;
 
+pub use heapmm_core::observe::trace as raw;
 pub use raw::MAGIC;
 
 use crate::fail::Fail;

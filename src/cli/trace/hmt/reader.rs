@@ -2,12 +2,13 @@
 //!
 //! - **R1** No content makes the reader panic, and none makes it ask for memory out of proportion
 //!   to the file.
-//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole records count, of a packed
+//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole slots count, of a packed
 //!   one nothing. A chunk that is damaged is an error with its offset.
 
 use std::ops::Deref;
 
-use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, RECORD, VERSION, checksum};
+use super::collect::Losses;
+use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
 use super::writer::Origin;
 use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, collect, column, number};
 use crate::trace::Event;
@@ -25,8 +26,6 @@ pub struct Chunk {
     pub stored: usize,
     /// Bytes of its body once unpacked.
     pub unpacked: usize,
-    /// The number of its first event.
-    pub first: u64,
 }
 
 /// A trace file.
@@ -64,16 +63,12 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         let name = bytes[32..48].split(|byte| *byte == 0).next().unwrap_or_default();
         let origin = Origin {
             pid: field(16, 4) as u32,
+            heir_of: field(20, 4) as u32,
             start: field(24, 8),
             command: String::from_utf8_lossy(name).into_owned(),
         };
         let (chunks, whole) = scan(&bytes, head)?;
         Ok(Self { bytes, origin, chunks, whole })
-    }
-
-    /// The chunks that hold events.
-    pub fn chunks(&self) -> &[Chunk] {
-        &self.chunks
     }
 
     /// The body of `chunk` as the file has it.
@@ -82,7 +77,18 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         &self.bytes[start..start + chunk.stored]
     }
 
-    /// Whether the file holds records as the library wrote them.
+    /// The slots of a raw file that were filled, in their order, with their places in the file.
+    pub fn slots(&self) -> impl Iterator<Item = (usize, &[u8; SLOT])> {
+        let raw = self.chunks.iter().filter(|chunk| chunk.kind == RAW);
+        raw.flat_map(|chunk| {
+            let (slots, _) = self.body(chunk).as_chunks::<SLOT>();
+            let places = slots.iter().take(chunk.events).enumerate();
+            let placed = places.map(|(at, slot)| (chunk.offset + CHUNK_HEAD + at * SLOT, slot));
+            placed.filter(|(_, slot)| slot[0] != 0)
+        })
+    }
+
+    /// Whether the file holds slots as the library wrote them.
     pub fn is_raw(&self) -> bool {
         self.chunks.iter().any(|chunk| chunk.kind == RAW)
     }
@@ -96,11 +102,10 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         Some(format!("cut off: {events} events are readable"))
     }
 
-    /// Hands all events to `see` in order, a chunk at a time, until it says `false`.
-    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<(), Broken> {
+    /// Hands all events to `see` in order, a chunk at a time, until it says `false`; what was lost.
+    pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<Losses, Broken> {
         if self.is_raw() {
-            collect::each(self, see)?;
-            return Ok(());
+            return collect::each(self, see);
         }
         let mut events = Vec::new();
         for chunk in &self.chunks {
@@ -113,7 +118,7 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
                 break;
             }
         }
-        Ok(())
+        Ok(Losses::default())
     }
 }
 
@@ -121,6 +126,10 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
 fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
     let mut chunks = Vec::new();
     while let Some(head) = bytes.get(at..at + CHUNK_HEAD) {
+        if head.iter().all(|byte| *byte == 0) {
+            // The file was lengthened for a chunk that nobody could begin.
+            break;
+        }
         if head[..4] != CHUNK_MARK {
             return Err(Broken::new(at, "no chunk begins here"));
         }
@@ -134,15 +143,15 @@ fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
             events: field(8, 4),
             stored: stored.min(body.len()),
             unpacked: field(16, 4),
-            first: number(head, 24, 8).unwrap_or_default(),
         };
-        if !cut && checksum(&body[..stored]) != field(20, 4) as u32 {
+        // What a process was still writing to has no checksum.
+        if !cut && chunk.kind != RAW && checksum(&body[..stored]) != field(20, 4) as u32 {
             return Err(Broken::new(at, "a damaged chunk"));
         }
         at += CHUNK_HEAD + chunk.stored;
         match chunk.kind {
             RAW => {
-                chunk.events = chunk.events.min(chunk.stored / RECORD);
+                chunk.events = chunk.events.min(chunk.stored / SLOT);
                 chunks.push(chunk);
             }
             PACKED if cut => break,
@@ -213,7 +222,7 @@ mod tests {
     #[test]
     fn every_prefix_is_readable_up_to_its_last_whole_chunk() {
         let bytes = &*PACKED_FILE;
-        let second = Reader::open(&bytes[..]).unwrap().chunks()[1].offset;
+        let second = Reader::open(&bytes[..]).unwrap().chunks[1].offset;
 
         for cut in (FILE_HEAD..bytes.len()).step_by(997) {
             let expected = if cut < second { 0 } else { 1 << 16 };

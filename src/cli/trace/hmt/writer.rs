@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::raw::{CHUNK_HEAD, FILE_HEAD, chunk_head, file_head};
+use super::raw::{CHUNK_HEAD, Chunk, FILE_HEAD, Maker, checksum, file_head};
 use super::{ENTRY, INDEX, PACKED, TRAILER_MARK, column};
 use crate::trace::{Event, Kind};
 
@@ -14,6 +14,8 @@ const CHUNK: usize = 1 << 16;
 pub struct Origin {
     /// The process, or 0.
     pub pid: u32,
+    /// The parent whose blocks the process found when it was forked, or 0.
+    pub heir_of: u32,
     /// Nanoseconds after 1970 at which it began, or 0.
     pub start: u64,
     /// The name of its command.
@@ -34,7 +36,13 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Begins with the head.
     pub fn new(mut out: W, origin: &Origin) -> io::Result<Self> {
-        out.write_all(&file_head(origin.pid, origin.start, origin.command.as_bytes()))?;
+        let command = origin.command.as_bytes();
+        out.write_all(&file_head(&Maker {
+            pid: origin.pid,
+            heir_of: origin.heir_of,
+            start: origin.start,
+            command,
+        }))?;
         Ok(Self {
             out,
             waiting: Vec::with_capacity(CHUNK),
@@ -60,7 +68,7 @@ impl<W: Write> Writer<W> {
         self.flush()?;
         let place = self.offset;
         let body = std::mem::take(&mut self.index);
-        self.out.write_all(&chunk_head(INDEX, 0, &body, body.len() as u32, self.events))?;
+        self.out.write_all(&head(INDEX, 0, &body, body.len(), self.events))?;
         self.out.write_all(&body)?;
         self.out.write_all(&place.to_le_bytes())?;
         self.out.write_all(&TRAILER_MARK)?;
@@ -76,7 +84,7 @@ impl<W: Write> Writer<W> {
         let plain = column::encode(&self.waiting);
         let body = lz4_flex::block::compress(&plain);
         let count = self.waiting.len() as u32;
-        self.out.write_all(&chunk_head(PACKED, count, &body, plain.len() as u32, self.events))?;
+        self.out.write_all(&head(PACKED, count, &body, plain.len(), self.events))?;
         self.out.write_all(&body)?;
         self.offset += (CHUNK_HEAD + body.len()) as u64;
         self.events += u64::from(count);
@@ -99,4 +107,10 @@ impl<W: Write> Writer<W> {
         self.live = self.live.wrapping_sub(self.lens[id]).wrapping_add(event.len);
         self.lens[id] = event.len;
     }
+}
+
+/// The head of a chunk whose `body` has `unpacked` bytes before it is packed.
+fn head(kind: u16, events: u32, body: &[u8], unpacked: usize, first: u64) -> [u8; CHUNK_HEAD] {
+    let (stored, unpacked) = (body.len() as u32, unpacked as u32);
+    Chunk { kind, events, stored, unpacked, sum: checksum(body), first }.head()
 }

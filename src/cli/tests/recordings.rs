@@ -1,0 +1,175 @@
+//! Recording: traces of real processes, their children, and what goes wrong.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+
+use common::{Folder, Outcome, command, compile, heapmm, library};
+
+/// Runs `heapmm` with the library at hand.
+fn under_library(args: &[&str]) -> Outcome {
+    Outcome::of(command(args).env("HEAPMM_LIB", library()).output().unwrap())
+}
+
+/// The names of the traces in `folder`.
+fn traces(folder: &Folder) -> Vec<String> {
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".hmt")).collect();
+    names.sort();
+    names
+}
+
+/// A figure of `heapmm trace info`.
+fn figure(file: &str, name: &str) -> u64 {
+    let info = heapmm(["trace", "info", file, "--format", "csv"]).success();
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(','));
+    line.unwrap_or_else(|| panic!("no {name} in {info}")).parse().unwrap()
+}
+
+/// A program that makes `N` blocks, and a child if it has an argument.
+fn program(folder: &Folder) -> String {
+    let target = folder.file("program");
+    let source = "#include <stdlib.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
+        int main(int argc, char **argv) { (void)argv;\n\
+          void *kept = malloc(5000);\n\
+          for (int i = 0; i < 1000; i++) free(malloc(100 + i));\n\
+          if (argc > 1) { int status; pid_t child = fork();\n\
+            if (child == 0) { free(kept); free(malloc(777)); _exit(3); }\n\
+            wait(&status); }\n\
+          return 5; }";
+    compile(source, &target, &["-fno-builtin"]);
+    target
+}
+
+#[test]
+fn a_recorded_program_keeps_its_status_and_its_output() {
+    let folder = Folder::new();
+    let target = folder.file("a.hmt");
+
+    let outcome = under_library(&["record", "-o", &target, "--", "sh", "-c", "echo data; exit 7"]);
+
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (7, "data\n"), "{outcome:?}");
+    assert!(outcome.stderr.ends_with(&format!("next:  heapmm compare {target}\n")), "{outcome:?}");
+    let killed = under_library(&["record", "-o", &target, "--", "sh", "-c", "kill -KILL $$"]);
+    assert_eq!(killed.status, 128 + 9, "{killed:?}");
+    assert!(figure(&target, "events") > 0);
+}
+
+#[test]
+fn a_trace_has_the_calls_of_the_program_and_can_be_replayed() {
+    let folder = Folder::new();
+    let (program, target) = (program(&folder), folder.file("a.hmt"));
+
+    assert_eq!(under_library(&["record", "-o", &target, "--", &program]).status, 5);
+
+    assert_eq!((figure(&target, "allocations"), figure(&target, "frees")), (1001, 1000));
+    assert_eq!(figure(&target, "peak"), 5000 + 1099);
+    heapmm(["replay", "--policy", "implicit-first", &target]).success();
+}
+
+#[test]
+fn children_are_recorded_only_if_wanted() {
+    let folder = Folder::new();
+    let (program, target) = (program(&folder), folder.file("a.hmt"));
+
+    assert_eq!(under_library(&["record", "-o", &target, "--", &program, "fork"]).status, 5);
+    assert_eq!(traces(&folder), ["a.hmt"]);
+    assert_eq!(under_library(&["record", "--children", "-o", &target, "--", &program, "fork"]).status, 5);
+
+    let names = traces(&folder);
+    assert_eq!(names.len(), 2, "{names:?}");
+    let child = folder.file(&names[0]);
+    assert_eq!(figure(&target, "allocations"), 1001);
+    // The block that it inherited, and one of its own.
+    assert_eq!((figure(&child, "allocations"), figure(&child, "frees")), (2, 2));
+    assert!(figure(&child, "peak") >= 5000);
+}
+
+#[test]
+fn a_command_that_becomes_another_program_leaves_the_trace_of_the_last() {
+    let folder = Folder::new();
+    let (program, target) = (program(&folder), folder.file("a.hmt"));
+
+    assert_eq!(under_library(&["record", "-o", &target, "--", "env", "A=b", &program]).status, 5);
+
+    assert_eq!(traces(&folder), ["a.hmt"]);
+    assert_eq!(figure(&target, "allocations"), 1001);
+}
+
+#[test]
+fn a_run_can_leave_a_trace_too() {
+    let folder = Folder::new();
+    let (program, target) = (program(&folder), folder.file("a.hmt"));
+
+    let outcome = under_library(&["run", "--trace", &target, "--", &program]);
+
+    assert_eq!(outcome.status, 5, "{outcome:?}");
+    assert_eq!(figure(&target, "allocations"), 1001);
+    assert!(outcome.stderr.ends_with(&format!("next:  heapmm compare {target}\n")), "{outcome:?}");
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_said_before_the_command_runs() {
+    let folder = Folder::new();
+    let mark = folder.file("ran");
+
+    let outcome = under_library(&["record", "-o", "/nowhere/a.hmt", "--", "touch", &mark]);
+
+    outcome.failure(1, "/nowhere/a.hmt");
+    assert!(!fs::exists(mark).unwrap());
+}
+
+/// A program that has some of everything: small and large blocks, growing ones, aligned ones.
+const MIXED: &str = r#"
+#include <stdlib.h>
+#include <string.h>
+static unsigned state = 1;
+static unsigned roll(unsigned below) { state = state * 1103515245 + 12345; return (state >> 8) % below; }
+int main(void) {
+    static void *blocks[3000];
+    for (int round = 0; round < 40000; round++) {
+        int slot = roll(3000);
+        size_t len = roll(16 << roll(9)), large = roll(2000) == 0 ? 1500000 : 0;
+        switch (roll(4)) {
+        case 0: blocks[slot] = realloc(blocks[slot], len + large + 1); break;
+        case 1: free(blocks[slot]); blocks[slot] = aligned_alloc(64, len + 1); break;
+        default: free(blocks[slot]); blocks[slot] = malloc(len + large);
+        }
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn a_live_replay_says_within_one_per_cent_what_a_process_takes() {
+    let folder = Folder::new();
+    let (program, target, stats) = (folder.file("mixed"), folder.file("a.hmt"), folder.file("stats.json"));
+    compile(MIXED, &program, &["-fno-builtin"]);
+    under_library(&["record", "-o", &target, "--", &program]).success();
+    let policies = heapmm(["policies", "--format", "csv"]).success();
+    let names = common::columns(&policies, ["name"]);
+    let kinds = ["segregated-", "implicit-", "lifo-", "address-"];
+    let is_tagged = |name: &&String| kinds.iter().any(|kind| name.starts_with(kind));
+    let tagged = names.iter().map(|[name]| name).filter(is_tagged);
+
+    let mut seen = 0;
+    for name in tagged {
+        // Sweeps come by the clock, and a slow policy meets more of them.
+        let mut run = command(["run", "--policy", name, "--stats-out", &stats, "--", &program]);
+        run.env("HEAPMM_LIB", library()).env("HEAPMM_PURGE", "off");
+        Outcome::of(run.output().unwrap()).success();
+        let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
+        let csv = heapmm(["replay", "--live", "--policy", name, "--format", "csv", &target]).success();
+        let [[replayed]] = &common::columns(&csv, ["peak"])[..] else { panic!("{csv}") };
+
+        let (taken, replayed) =
+            (report["peak_footprint"].as_f64().unwrap(), replayed.parse::<f64>().unwrap());
+        assert!((replayed / taken - 1.0).abs() <= 0.01, "{name}: {taken} taken, {replayed} in the replay");
+        seen += 1;
+    }
+
+    assert!(seen >= 13, "{policies}");
+}

@@ -1,0 +1,134 @@
+//! What a trace is told, and when.
+//!
+//! ```text
+//!   malloc ─► bins closed ─► lock ─► block ─► note ─► unlock
+//!   free   ─► bins closed ─► lock ─► note ─► back into its room ─► unlock
+//!   fork   ─► child: first call ─► file of its own ─► note of every block that it found
+//! ```
+//!
+//! While a trace is written no thread has bins: the branch that is there for that leads here, and
+//! a process that writes none pays nothing.
+//!
+//! - **A7** A note is made with the lock held, or by a handler that interrupted its holder: a block's
+//!   after it was obtained, a free's before the block goes back.
+
+use core::sync::atomic::Ordering;
+
+use super::{Allocator, State};
+use crate::block::ALIGN;
+use crate::engine::Kind as Piece;
+use crate::observe::recorder::{Call, Recorder};
+use crate::observe::trace::Kind;
+use crate::os::call;
+
+/// malloc asks. The bins know the functions of the family by numbers: so each has its own way out of
+/// them, and hands over nothing on the way that stays inside.
+pub(super) const PLAIN: u8 = Kind::Allocate as u8;
+/// calloc asks.
+pub const ZEROED: u8 = Kind::Zeroed as u8;
+/// The allocator itself asks: not to be noted.
+pub(super) const UNNOTED: u8 = 0;
+
+/// Which function asks for a block, and the alignment that it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    number: u8,
+    align: usize,
+}
+
+impl Wanted {
+    /// The function that the bins know by `number`.
+    pub const fn of(number: u8) -> Self {
+        Self { number, align: 1 }
+    }
+
+    /// One of the aligned family.
+    pub const fn aligned(align: usize) -> Self {
+        Self { number: Kind::Aligned as u8, align }
+    }
+}
+
+impl Allocator {
+    /// Who writes the trace, if one is written.
+    #[inline]
+    pub(super) fn recorder(&self) -> Option<&'static Recorder> {
+        // SAFETY: null, or a recorder, which is never given back.
+        unsafe { self.recorder.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Begins the trace that the settings want, before the first block.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn start_recording(&self, state: &mut State) {
+        let settings = state.settings();
+        if settings.trace.bytes().is_empty() {
+            return;
+        }
+        let Some(recorder) = Recorder::new(settings.trace.bytes(), settings.trace_parent) else { return };
+        if recorder.begin(false) {
+            state.set_caching(false);
+            self.recorder.store(core::ptr::from_ref(recorder).cast_mut(), Ordering::Relaxed);
+        }
+    }
+
+    /// A recorder that does not write: in a forked process it begins, with the blocks that are
+    /// there; one that cannot go on is given up.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn resume_recording(&self, recorder: &Recorder, state: &mut State) {
+        if !recorder.is_fresh() || !recorder.begin(true) {
+            self.recorder.store(core::ptr::null_mut(), Ordering::Relaxed);
+            state.set_caching(true);
+            return;
+        }
+        state.walk(&self.rooms, &mut |payload, len, piece| {
+            if matches!(piece, Piece::Used | Piece::Mapped) {
+                recorder.record(&Call::of(Kind::Inherited, payload.addr(), len));
+            }
+        });
+    }
+
+    /// `len` bytes at a multiple of `align`, which every block has, without the note of a malloc.
+    #[inline]
+    pub fn allocate_aligned_anyway(&self, len: usize, align: usize) -> *mut u8 {
+        if self.recorder().is_none() {
+            return self.allocate(len);
+        }
+        let grant = self.allocate_aligned(len, ALIGN, Wanted::aligned(align));
+        grant.map_or_else(call::out_of_memory, |grant| grant.payload)
+    }
+
+    /// Notes a call ([A7](self)).
+    #[inline]
+    pub(super) fn note(&self, call: Call) {
+        if let Some(recorder) = self.recorder() {
+            recorder.record(&call);
+        }
+    }
+
+    /// Notes a block that was handed out for `len` bytes.
+    #[inline]
+    pub(super) fn note_block(&self, wanted: Wanted, len: usize, payload: *mut u8) {
+        if let Some(recorder) = self.recorder()
+            && let Some(kind) = Kind::of(wanted.number)
+        {
+            recorder.record(&Call { align: wanted.align, ..Call::of(kind, payload.addr(), len) });
+        }
+    }
+
+    /// Notes a call for which nobody needed the lock.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn note_alone(&self, call: Call) {
+        let _state = self.enter();
+        self.note(call);
+    }
+
+    /// Notes the time: the process ends.
+    pub fn note_end(&self) {
+        if let Some(recorder) = self.recorder().filter(|recorder| recorder.is_on()) {
+            let _state = self.enter();
+            recorder.stamp();
+        }
+    }
+}

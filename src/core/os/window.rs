@@ -1,0 +1,202 @@
+//! A file that grows at its end and is written through mappings: what was written is the file's at
+//! once, whatever becomes of the process.
+//!
+//! ```text
+//!   file │ window │ window │ window │            appended as zeros by writev, then mapped
+//! ```
+//!
+//! All calls are made by their numbers: the functions of the C library are some that others put
+//! theirs before, and theirs may allocate.
+//!
+//! - **D1** A descriptor of ours stands above [`LEAST_PRIVATE`] and is closed on exec; or none is kept,
+//!   and the file is opened each time.
+//! - **D2** Programs close all descriptors and use their numbers again: before it is written to, a
+//!   descriptor is asked whose it is.
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+
+use super::PAGE;
+use super::file::LEAST_PRIVATE;
+use super::thread::{long_call, system_call};
+
+/// An error as the kernel numbers it.
+pub type Refusal = i32;
+
+/// There is no such file.
+pub const NO_FILE: Refusal = libc::EBADF;
+/// The name is taken.
+pub const IN_USE: Refusal = libc::EEXIST;
+/// The name is too long.
+pub const TOO_LONG: Refusal = libc::ENAMETOOLONG;
+
+/// Which file a descriptor leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// An open file ([D1](self)).
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    /// Its descriptor.
+    pub fd: i32,
+    /// Whether it may stay open.
+    pub stays: bool,
+}
+
+fn checked(result: isize) -> Result<usize, Refusal> {
+    usize::try_from(result).map_err(|_| -(result as i32))
+}
+
+/// Opens `path` to read and append; a file that is there already only if not `fresh`.
+pub fn open(path: &CStr, fresh: bool) -> Result<Open, Refusal> {
+    let create = if fresh { libc::O_CREAT | libc::O_EXCL } else { 0 };
+    let flags = libc::O_RDWR | libc::O_APPEND | libc::O_CLOEXEC | libc::O_NOCTTY | create;
+    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0o644];
+    // SAFETY: the path ends in a zero byte.
+    let fd = checked(unsafe { system_call(libc::SYS_openat, arguments) })? as i32;
+    let arguments = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, LEAST_PRIVATE as usize, 0];
+    // SAFETY: a copy of a descriptor of ours.
+    let copy = checked(unsafe { system_call(libc::SYS_fcntl, arguments) });
+    let Ok(copy) = copy else { return Ok(Open { fd, stays: false }) };
+    close(fd);
+    Ok(Open { fd: copy as i32, stays: true })
+}
+
+/// Closes `fd`.
+pub fn close(fd: i32) {
+    // SAFETY: the callers opened it, and have asked whose it is.
+    unsafe { system_call(libc::SYS_close, [fd as usize, 0, 0, 0]) };
+}
+
+/// Which file `fd` leads to; `None` if to none.
+pub fn identity(fd: i32) -> Option<Identity> {
+    let mut data = MaybeUninit::<libc::stat>::zeroed();
+    let arguments = [fd as usize, data.as_mut_ptr().expose_provenance(), 0, 0];
+    // SAFETY: `data` is ours to write.
+    checked(unsafe { system_call(libc::SYS_fstat, arguments) }).ok()?;
+    // SAFETY: all bytes are written, and any bytes are a stat.
+    let data = unsafe { data.assume_init() };
+    Some(Identity { device: data.st_dev, inode: data.st_ino })
+}
+
+/// Pieces of one writev.
+const PIECES: usize = 64;
+
+/// Appends `len` zero bytes, a multiple of a page, taken from the page at `zeros`. SIGXFSZ has to be
+/// blocked.
+pub fn append_zeros(fd: i32, zeros: *const u8, mut len: usize) -> Result<(), Refusal> {
+    let zeros = libc::iovec { iov_base: zeros.cast_mut().cast(), iov_len: PAGE };
+    let mut pieces = [zeros; PIECES];
+    let at = (&raw const pieces).expose_provenance();
+    while len > 0 {
+        let count = len.div_ceil(PAGE).min(PIECES);
+        // A write that was cut short goes on within a page.
+        pieces[0].iov_len = if len.is_multiple_of(PAGE) { PAGE } else { len % PAGE };
+        // SAFETY: the pieces are readable.
+        match checked(unsafe { system_call(libc::SYS_writev, [fd as usize, at, count, 0]) }) {
+            Ok(wrote) => len -= wrote,
+            Err(libc::EINTR) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(())
+}
+
+/// Maps `len` bytes of `fd` from `offset` on, both multiples of a page, to write into the file. A
+/// forked child does not have the mapping.
+pub fn map(fd: i32, offset: usize, len: usize) -> Result<*mut u8, Refusal> {
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED;
+    let arguments = [0, len, rights as usize, flags as usize, fd as usize, offset];
+    // SAFETY: a new mapping takes nobody's place.
+    let at = checked(unsafe { long_call(libc::SYS_mmap, arguments) })?;
+    // All pages at once cost half of what they cost one by one; kernels before 5.14 do that.
+    for advice in [libc::MADV_DONTFORK, libc::MADV_POPULATE_WRITE] {
+        // SAFETY: the mapping is ours.
+        unsafe { system_call(libc::SYS_madvise, [at, len, advice as usize, 0]) };
+    }
+    Ok(core::ptr::with_exposed_provenance_mut(at))
+}
+
+/// Zeroed memory of which a forked child finds the first `wiped` bytes, a multiple of a page, zero
+/// again; `None` if there is none.
+pub fn map_wiped(len: usize, wiped: usize) -> Option<*mut u8> {
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let arguments = [0, len, rights as usize, flags as usize, usize::MAX, 0];
+    // SAFETY: as in `map`.
+    let at = checked(unsafe { long_call(libc::SYS_mmap, arguments) }).ok()?;
+    // Kernels before 4.14 refuse: then the handler of fork has to wipe.
+    // SAFETY: as in `map`.
+    unsafe { system_call(libc::SYS_madvise, [at, wiped, libc::MADV_WIPEONFORK as usize, 0]) };
+    Some(core::ptr::with_exposed_provenance_mut(at))
+}
+
+/// Removes a mapping.
+///
+/// # Safety
+///
+/// It is the caller's, and nobody uses it any more.
+pub unsafe fn unmap(at: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { system_call(libc::SYS_munmap, [at.addr(), len, 0, 0]) };
+}
+
+/// Runs `run` while this thread takes no signal; a SIGXFSZ that it brought is taken back.
+pub fn undisturbed<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    const WORD: usize = size_of::<u64>();
+    let (all, mut before) = (u64::MAX, 0u64);
+    let change = |new: *const u64, old: *mut u64| {
+        let (new, old) = (new.expose_provenance(), old.expose_provenance());
+        // SAFETY: two words of ours, or null.
+        unsafe { system_call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, new, old, WORD]) }
+    };
+    change(&raw const all, &raw mut before);
+    let out = run();
+    if matches!(out, Err(libc::EFBIG)) {
+        let only = 1u64 << (libc::SIGXFSZ - 1);
+        let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let (only, no_time) =
+            ((&raw const only).expose_provenance(), (&raw const no_time).expose_provenance());
+        // SAFETY: reads two values of ours.
+        unsafe { system_call(libc::SYS_rt_sigtimedwait, [only, 0, no_time, WORD]) };
+    }
+    change(&raw const before, core::ptr::null_mut());
+    out
+}
+
+/// The current folder with a zero byte, into `path`; its length without that.
+pub fn current_folder(path: &mut [u8]) -> Option<usize> {
+    let arguments = [path.as_mut_ptr().expose_provenance(), path.len(), 0, 0];
+    // SAFETY: the slice can be written.
+    let len = checked(unsafe { system_call(libc::SYS_getcwd, arguments) }).ok()?;
+    (path[0] == b'/').then_some(len - 1)
+}
+
+/// The number of the process's parent.
+pub fn parent() -> u32 {
+    // SAFETY: asks only.
+    unsafe { system_call(libc::SYS_getppid, [0; 4]) as u32 }
+}
+
+/// What a refusal means, in words.
+pub const fn words(refusal: Refusal) -> &'static str {
+    match refusal {
+        libc::ENOSPC => "no space left on the device",
+        libc::EDQUOT => "the quota is used up",
+        libc::EFBIG => "the file may not grow further",
+        libc::ENOENT => "no such folder",
+        libc::ENOTDIR => "a part of the path is no folder",
+        libc::EACCES | libc::EPERM => "not permitted",
+        libc::EROFS => "the file system is read-only",
+        libc::EEXIST => "the file is there already",
+        libc::ENAMETOOLONG => "the name is too long",
+        libc::EMFILE | libc::ENFILE => "too many open files",
+        libc::ENOMEM => "out of memory",
+        libc::EBADF => "the program has closed it",
+        _ => "the system refuses",
+    }
+}
