@@ -6,7 +6,7 @@ CARGO ?= cargo
 OUT := target/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
-.PHONY: all build demo test check format bench header install uninstall clean help
+.PHONY: all build demo test check format bench criterion header install uninstall clean help
 
 all: build
 
@@ -34,6 +34,8 @@ test: build
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cd bench && $(CARGO) fmt -p heapmm-inside --check
+	cd bench && $(CARGO) clippy -p heapmm-inside --all-targets -- -D warnings
 	$(CARGO) test -p heapmm --test header
 	sh scripts/fast-paths.sh
 
@@ -44,6 +46,10 @@ format:
 ## bench: compare with the peers (bench/README.md)
 bench: build
 	cd bench && $(CARGO) run --release --quiet -- $(ARGS)
+
+## criterion: the parts by themselves, in nanoseconds; ARGS='--bench slab' for one of them
+criterion:
+	cd bench && $(CARGO) bench -p heapmm-inside $(ARGS)
 
 ## header: write include/heapmm.h from the sources
 header:

@@ -60,7 +60,7 @@ typedef struct {
   size_t footprint;
   // The most that the footprint ever was.
   size_t peak_footprint;
-  // In the hands of the program, in tagged blocks and slabs.
+  // In the hands of the program, in blocks and slabs.
   size_t live;
   // Rounding at the ends of mappings.
   size_t slack;

@@ -14,7 +14,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use support::{Outcome, Run, compile, every_kind};
+use support::{DEFERRED, Outcome, Run, compile, every_kind};
 
 /// Compiles a program of cases.
 fn program(name: &str) -> PathBuf {
@@ -77,6 +77,7 @@ cases! {
     calls_bytes:
         calloc_is_zero_where_dirty_blocks_were_freed,
         calloc_is_zero_in_any_history,
+        calloc_is_zero_where_a_break_inside_a_page_went_back,
         realloc_keeps_the_bytes_both_fit,
         realloc_takes_blocks_from_every_function,
         a_growing_block_keeps_its_bytes_beside_growing_neighbours,
@@ -141,6 +142,18 @@ fn malloc_stats_says_something_on_stderr_and_nothing_on_stdout() {
         assert_eq!(outcome.text(), "");
         assert!(outcome.errors().chars().any(|letter| letter.is_ascii_digit()));
     }
+}
+
+#[test]
+fn deferred_merging_merges_less_often_than_immediate_merging() {
+    let merges = |setup| {
+        let outcome = run("calls_bytes", "calloc_is_zero_in_any_history", setup);
+        outcome.report().figure("coalesces")
+    };
+
+    let (immediate, deferred) = (merges(Some("lifo-first")), merges(DEFERRED));
+
+    assert!(deferred > 0 && deferred < immediate, "{deferred} merges, not {immediate}");
 }
 
 /// The name of the one root element of an XML text, or what is wrong with it.

@@ -81,11 +81,10 @@ fn the_settings_of_the_readme_are_those_of_the_library() {
 
 #[test]
 fn the_policies_of_the_readme_are_those_of_the_sources() {
-    let mut table = String::from("| policy | run | replay | where a block is placed |\n|---|---|---|---|\n");
+    let mut table = String::from("| policy | replay | where a block is placed |\n|---|---|---|\n");
     for row in POLICIES {
-        let run = if row.policy.is_tagged() { "yes" } else { "no" };
         let replay = if row.policy == Policy::Fast { "no" } else { "yes" };
-        writeln!(table, "| `{}` | {run} | {replay} | {} |", row.name, row.help).unwrap();
+        writeln!(table, "| `{}` | {replay} | {} |", row.name, row.help).unwrap();
     }
 
     assert!(readme().contains(&format!("\n\n{table}\n")), "the table of policies should be:\n{table}");

@@ -24,7 +24,7 @@ pub struct heapmm_stats_t {
     pub footprint: usize,
     /// The most that the footprint ever was.
     pub peak_footprint: usize,
-    /// In the hands of the program, in tagged blocks and slabs.
+    /// In the hands of the program, in blocks and slabs.
     pub live: usize,
     /// Rounding at the ends of mappings.
     pub slack: usize,

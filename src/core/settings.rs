@@ -86,6 +86,8 @@ pub struct Settings {
     pub shape: Shape,
     /// Whether threads keep freed objects for their next requests.
     pub cache: bool,
+    /// Bytes that the depot behind their caches may keep; `None` goes by the footprint.
+    pub cache_budget: Option<usize>,
     /// Milliseconds between sweeps; 0 for never.
     pub purge: u64,
     /// Requests above this many bytes get a mapping of their own; `None` adapts.
@@ -105,8 +107,9 @@ impl Settings {
         out: Pattern::EMPTY,
         errors: Errors::Abort,
         fill: Fill::Nothing,
-        shape: Shape { split: 0, coalesce: Coalesce::Immediate, growth: Growth::Exact, keep: 0 },
+        shape: Shape { split: 0, coalesce: Coalesce::Immediate, growth: Growth::Exact, keep: 0, huge: 0 },
         cache: false,
+        cache_budget: None,
         purge: 0,
         mmap_threshold: None,
         verbose: false,
@@ -123,6 +126,7 @@ impl Settings {
         fill: Fill::Nothing,
         shape: Shape::DEFAULT,
         cache: true,
+        cache_budget: None,
         purge: 500,
         mmap_threshold: None,
         verbose: false,
@@ -211,15 +215,22 @@ settings! {
             ])?;
             Some(())
         };
-    "CACHE" "on, off" "on"
-        "Whether threads keep freed objects for their next requests (policy `fast` only)."
-        |s, v| { s.cache = value::switch(v)?; Some(()) };
+    "CACHE" "on, off, or a size" "on"
+        "Whether threads keep freed objects for their next requests, and how many bytes they may pool (policy `fast` only)."
+        |s, v| {
+            s.cache_budget = if value::switch(v).is_some() { None } else { Some(value::size(v)?) };
+            s.cache = value::switch(v).unwrap_or(true);
+            Some(())
+        };
     "TRIM" "a size" "128K"
         "Free bytes at the top of the heap that stay when the break is lowered."
         |s, v| { s.shape.keep = value::size(v)?; Some(()) };
     "PURGE" "a time, or off" "500ms"
         "Time between sweeps: what two of them find free goes back to the system."
         |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
+    "HUGE" "a size, or off" "32M"
+        "A heap that has grown so large grows on in huge pages, where the system has any."
+        |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "MMAP_THRESHOLD" "a size" "1M, grows to 32M"
         "Larger requests get a mapping of their own; a given size does not adapt."
         |s, v| { s.mmap_threshold = Some(value::size(v)?); Some(()) };
@@ -302,6 +313,15 @@ mod tests {
         assert_eq!(problems, []);
         assert_eq!(settings.policy, Policy::LifoFirst);
         assert_eq!((settings.shape.split, settings.shape.keep), (64, 2 << 20));
+    }
+
+    #[test]
+    fn a_design_is_a_policy_and_an_unknown_one_points_to_the_list() {
+        let (settings, problems) = parse(&["POLICY=buddy-fibonacci", "CONF=policy:nix"]);
+
+        assert_eq!(settings.policy, Policy::BuddyFibonacci);
+        let told = Problem::BadValue("POLICY", b"nix", "a name that `heapmm policies` lists");
+        assert_eq!(problems, [told]);
     }
 
     #[test]

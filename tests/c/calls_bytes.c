@@ -36,6 +36,32 @@ CASE(calloc_is_zero_in_any_history)
     }
 }
 
+/* The kernel keeps the page that the break stands in: what went back there must come again as zeros. */
+CASE(calloc_is_zero_where_a_break_inside_a_page_went_back)
+{
+    enum { COUNT = 200, SMALL = 5000, LARGE = 70000 };
+    static char *blocks[COUNT];
+    free(hide(malloc(100)));
+    for (int round = 0; round < 3; round++) {
+        CHECK(sbrk(3 * 4096 + 1000 + 16 * round) != (void *)-1);
+        for (int i = 0; i < COUNT; i++) {
+            blocks[i] = hide(malloc(SMALL));
+            memset(blocks[i], 0xa5, malloc_usable_size(blocks[i]));
+        }
+        for (int i = 0; i < COUNT; i++)
+            free(blocks[i]);
+        malloc_trim(0);
+        for (int i = 0; i < COUNT; i++) {
+            blocks[i] = hide(calloc(LARGE, 1));
+            CHECK(blocks[i] != NULL && is_zero(blocks[i], LARGE));
+        }
+        for (int i = 0; i < COUNT; i++)
+            free(blocks[i]);
+        malloc_trim(0);
+        CHECK(is_zero(sbrk(64), 64));
+    }
+}
+
 CASE(realloc_keeps_the_bytes_both_fit)
 {
     for (int from = 0; from < SIZES; from++)

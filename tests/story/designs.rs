@@ -26,7 +26,7 @@ macro_rules! stories {
 stories! {
     story_02_forks_beside_busy_threads_finish: "forks" ["200"];
     story_02_forks_in_a_handler_that_interrupted_malloc_finish: "fork_in_handler" ["200"];
-    story_04_four_thousand_threads_leave_nothing_behind: "threads" ["4000"];
+    story_04_ten_thousand_threads_leave_nothing_behind: "threads" ["10000"];
     story_07_allocation_works_early_and_late: "early_late" [];
     story_07_thread_local_objects_allocate_until_their_thread_is_gone: "thread_local" [];
     story_09_a_hundred_idle_threads_stay_small: "idle" [];

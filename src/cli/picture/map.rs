@@ -85,8 +85,13 @@ pub fn legend(film: &Film) -> Vec<(String, String)> {
     };
     let size = |bytes: usize| number::bytes(bytes as u64).replace(".0 ", " ");
     let mut list = vec![(colour(FREE), "free".to_owned()), (colour(OWN), "own".to_owned())];
-    let ends = film.ends.iter().enumerate().map(|(at, end)| (colour(2 + at), format!("to {}", size(*end))));
+    let ends = film
+        .ends
+        .iter()
+        .enumerate()
+        .map(|(at, end)| (colour(film.class_at(at)), format!("to {}", size(*end))));
     list.extend(ends);
-    list.push((colour(CLASSES - 1), "larger".to_owned()));
+    let last = if film.ends.is_empty() { "used" } else { "larger" };
+    list.push((colour(film.class_at(film.ends.len())), last.to_owned()));
     list
 }

@@ -38,8 +38,8 @@
   };
   chart.addEventListener("pointermove", show);
   chart.addEventListener("pointerleave", hide);
-  const body = document.querySelector("#scores tbody");
-  document.querySelectorAll("#scores th").forEach((head, column) => {
+  document.querySelectorAll(".scores").forEach((table) => [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const body = table.tBodies[0];
     let down = true;
     head.addEventListener("click", () => {
       const key = (line) => line.cells[column].dataset.value, word = (line) => line.cells[column].textContent;
@@ -47,5 +47,5 @@
       body.replaceChildren(...[...body.rows].sort(order));
       down = !down;
     });
-  });
+  }));
 })();

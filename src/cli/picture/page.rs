@@ -31,7 +31,13 @@ pub fn page(title: &str, survey: &Survey, scores: &[Score], plays: &[Play<'_>], 
         facts(survey),
         escaped(advice)
     );
-    figures(&mut out, scores);
+    figures(&mut out, scores, true);
+    out.push_str(
+        "<p class=\"note\">The best of each column is bold. Fragmentation is taken at the moment at which the \
+        program held most. A click on a head sorts.</p><details><summary>More figures</summary>",
+    );
+    figures(&mut out, scores, false);
+    out.push_str("</details>");
     let _ = write!(
         out,
         "<h2>Memory over time</h2><figure class=\"chart\"><svg id=\"chart\" viewBox=\"0 0 {} {:.0}\">{}</svg>\
@@ -61,17 +67,21 @@ fn facts(survey: &Survey) -> String {
     )
 }
 
-fn figures(out: &mut String, scores: &[Score]) {
-    let table = table::table(scores, Format::Text);
-    out.push_str("<div class=\"wide\"><table id=\"scores\"><thead><tr>");
-    for (key, title) in &table.columns {
-        let help = METRICS.iter().find(|metric| metric.key == *key).map_or("", |metric| metric.help);
+/// A table of those figures that a comparison shows as text, or of the others.
+fn figures(out: &mut String, scores: &[Score], compared: bool) {
+    let table = table::table(scores, Format::Json);
+    let is_here = |key: &str| METRICS.iter().all(|metric| metric.key != key || metric.compared == compared);
+    let columns: Vec<usize> = (0..table.columns.len()).filter(|at| is_here(table.columns[*at].0)).collect();
+    out.push_str("<div class=\"wide\"><table class=\"scores\"><thead><tr>");
+    for (key, title) in columns.iter().map(|at| table.columns[*at]) {
+        let help = METRICS.iter().find(|metric| metric.key == key).map_or("", |metric| metric.help);
         let _ = write!(out, "<th title=\"{}\"><button>{}</button></th>", escaped(help), escaped(title));
     }
     out.push_str("</tr></thead><tbody>");
     for (row, cells) in table.rows.iter().enumerate() {
         out.push_str("<tr>");
-        for (column, cell) in cells.iter().enumerate() {
+        for column in columns.iter().copied() {
+            let cell = &cells[column];
             let best = if table.bold.contains(&(row, column)) { " class=\"best\"" } else { "" };
             let value = match cell {
                 Cell::Count(n) | Cell::Bytes(n) => n.to_string(),
@@ -82,10 +92,7 @@ fn figures(out: &mut String, scores: &[Score]) {
         }
         out.push_str("</tr>");
     }
-    out.push_str(
-        "</tbody></table></div><p class=\"note\">The best of each column is bold. Fragmentation is taken \
-        at the moment at which the program held most. A click on a head sorts.</p>",
-    );
+    out.push_str("</tbody></table></div>");
 }
 
 fn maps(out: &mut String, groups: &[Group<'_>]) {

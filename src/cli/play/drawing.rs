@@ -3,6 +3,8 @@
 //! ```text
 //!   │████████░░░░████████████████░░│     one sign for a piece of address space
 //!   0:528 (128) 2:144 1:1040 (96)       id:size of used blocks, (size) of free ones
+//!   96@1728 128@528                     free ones again, in the order in which a search meets them
+//!   (32)x250 32@4160x250                equal ones in a row
 //! ```
 
 use std::collections::BTreeMap;
@@ -26,8 +28,13 @@ pub fn lines(player: &Player, touched: Option<u32>, width: usize, ink: Ink) -> V
         inside.map(|(_, id)| *id).filter(|_| matches!(piece.kind, Kind::Used | Kind::Mapped))
     };
     let figures = player.engine().figures();
-    let free = pieces.iter().filter(|piece| piece.kind == Kind::Free);
-    let places = free.map(|piece| format!("{}@{}", piece.size, piece.start - player.start()));
+    let mut free: Vec<(usize, usize)> = Vec::new();
+    player.engine().each_free(&mut |start, size| free.push((start - player.start(), size)));
+    // Objects of a slab lie in rows.
+    let rows = free.chunk_by(|a, b| a.1 == b.1 && a.0 + a.1 == b.0);
+    let places = rows.map(|row| times(&format!("{}@{}", row[0].1, row[0].0), row.len()));
+    let names: Vec<String> = pieces.iter().map(|piece| name(piece, owner(piece))).collect();
+    let blocks = names.chunk_by(|a, b| a == b).map(|row| times(&row[0], row.len()));
     vec![
         bar(
             &pieces,
@@ -36,7 +43,7 @@ pub fn lines(player: &Player, touched: Option<u32>, width: usize, ink: Ink) -> V
             width,
             ink,
         ),
-        format!("blocks  {}", joined(pieces.iter().map(|piece| name(piece, owner(piece))))),
+        format!("blocks  {}", joined(blocks)),
         format!("free    {}", joined(places)),
         format!(
             "sum     {} bytes from the system, {} live in {}, {} free in {}",
@@ -56,6 +63,10 @@ fn name(piece: &Piece, owner: Option<usize>) -> String {
         (Kind::Used | Kind::Mapped, Some(id)) => format!("{id}:{}", piece.size),
         (Kind::Used | Kind::Mapped, None) => format!("?:{}", piece.size),
     }
+}
+
+fn times(name: &str, count: usize) -> String {
+    if count == 1 { name.to_owned() } else { format!("{name}x{count}") }
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {

@@ -18,11 +18,11 @@ pub const ROWS: usize = 128;
 pub const FREE: usize = 0;
 pub const OWN: usize = 1;
 
-/// Classes of used blocks that have an upper end; one more has none.
-const BOUNDED: usize = 7;
+/// Classes of used blocks, by size.
+pub const COLOURS: usize = 8;
 
 /// Classes in all.
-pub const CLASSES: usize = BOUNDED + 3;
+pub const CLASSES: usize = COLOURS + 2;
 
 /// What fills a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,8 +51,8 @@ type Cell = [f32; CLASSES];
 #[derive(Debug)]
 pub struct Film {
     start: usize,
-    /// The upper ends of the classes of used blocks, in bytes.
-    pub ends: [usize; BOUNDED],
+    /// The upper ends of the classes of used blocks, in bytes; the last class has none.
+    pub ends: Vec<usize>,
     /// Bytes of address space in a cell.
     pub scale: usize,
     /// A frame for each sample.
@@ -61,22 +61,20 @@ pub struct Film {
     pub samples: Vec<Sample>,
 }
 
-/// Ends that part the sizes up to `largest` evenly by their logarithms, from 32 bytes on.
-fn ends(largest: u64) -> [usize; BOUNDED] {
-    let doublings = largest.max(32).ilog2() as usize - 4;
-    let step = doublings.div_ceil(BOUNDED + 1).min(8);
-    std::array::from_fn(|at| 32 << (step * at))
-}
-
 impl Film {
-    /// No frame yet of a heap whose memory begins at `start`; no request is above `largest`.
-    pub fn new(start: usize, largest: u64) -> Self {
-        Self { start, ends: ends(largest), scale: 64, frames: Vec::new(), samples: Vec::new() }
+    /// No frame yet of a heap whose memory begins at `start`; `ends` part the sizes of its blocks.
+    pub const fn new(start: usize, ends: Vec<usize>) -> Self {
+        Self { start, ends, scale: 64, frames: Vec::new(), samples: Vec::new() }
     }
 
     /// The class of a used block of `size` bytes.
     fn class_of(&self, size: usize) -> usize {
-        2 + self.ends.iter().position(|end| size <= *end).unwrap_or(BOUNDED)
+        self.class_at(self.ends.iter().position(|end| size <= *end).unwrap_or(self.ends.len()))
+    }
+
+    /// The class of sizes number `at`: few sizes have colours that are far apart.
+    pub fn class_at(&self, at: usize) -> usize {
+        OWN + 1 + at * (COLOURS - 1) / self.ends.len().max(1)
     }
 
     /// Adds a frame.
@@ -149,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn classes_span_what_a_trace_asks_for() {
-        assert_eq!(ends(4096), [32, 64, 128, 256, 512, 1024, 2048]);
-        assert_eq!(ends(1 << 20), [32, 128, 512, 2048, 8192, 32_768, 131_072]);
-        assert_eq!(ends(0)[0], 32);
-        assert!(ends(u64::MAX).is_sorted());
-        assert_eq!([1, 32, 33, 4096].map(|size| Film::new(0, 4096).class_of(size)), [2, 2, 3, 9]);
+    fn classes_use_all_colours() {
+        let film = Film::new(0, vec![64, 512]);
+
+        assert_eq!([1, 64, 65, 512, 513].map(|size| film.class_of(size)), [2, 2, 5, 5, 9]);
+        assert_eq!(Film::new(0, Vec::new()).class_of(4096), 2);
+        assert_eq!(Film::new(0, vec![1, 2, 3, 4, 5, 6, 7]).class_of(8), CLASSES - 1);
     }
 }

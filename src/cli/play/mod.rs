@@ -5,6 +5,7 @@
 //!   field       address space for an arena   score    what a replay is judged by
 //!   film        the heap's picture over time table    scores side by side
 //!   drawing     a small heap as text         clock    a thread's own time
+//!                                            touch    pages touched, pages hardly used
 //! ```
 
 pub mod catalogue;
@@ -15,3 +16,4 @@ pub mod film;
 pub mod player;
 pub mod score;
 pub mod table;
+pub mod touch;

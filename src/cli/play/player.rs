@@ -16,7 +16,8 @@ use heapmm_core::heap::{Coalesce, Growth, Shape};
 use super::catalogue::Entry;
 use super::clock;
 use super::field::Field;
-use super::film::{Film, Sample};
+use super::film::{COLOURS, Film, Sample};
+use super::touch::{self, Touched};
 use crate::fail::{Fail, Verdict};
 use crate::show::progress::Progress;
 use crate::trace::survey::Survey;
@@ -91,6 +92,10 @@ pub struct Outcome {
     pub played: u64,
     /// Requests that got nothing.
     pub refused: u64,
+    /// Pages that were hardly used when most bytes were live.
+    pub pinned: u64,
+    /// Pages that the program would have touched.
+    pub faults: u64,
     /// Processor time spent in the engine.
     pub spent: Duration,
     /// The pictures, if any were asked for.
@@ -109,6 +114,7 @@ pub struct Player {
     realloc: Realloc,
     live: u64,
     refused: u64,
+    touched: Touched,
 }
 
 /// A block of the trace: null where there is none ([V1](self)).
@@ -134,10 +140,11 @@ pub fn play(
     let player = Player::new(survey, entry, rules)?;
     let mut show = Show {
         stops: Stops::new(survey, samples),
-        film: samples.map(|_| Film::new(player.field.start(), survey.largest)),
+        film: samples.map(|_| Film::new(player.field.start(), survey.spread.ends(COLOURS))),
         player,
         peak_at: survey.peak_at,
         at_peak: None,
+        pinned: 0,
         played: 0,
         spent: Duration::ZERO,
         wrong: None,
@@ -164,6 +171,8 @@ pub fn play(
         at_end,
         played: show.played,
         refused: show.player.refused,
+        pinned: show.pinned,
+        faults: show.player.touched.count,
         spent: show.spent,
         film: show.film,
     })
@@ -176,6 +185,7 @@ struct Show {
     film: Option<Film>,
     peak_at: u64,
     at_peak: Option<Figures>,
+    pinned: u64,
     played: u64,
     spent: Duration,
     wrong: Option<String>,
@@ -189,6 +199,7 @@ impl Show {
         let since = clock::spent();
         self.wrong = self.player.play(now);
         self.spent += clock::spent() - since;
+        self.player.touched.settle();
         self.played += now.len() as u64;
         if self.stops.next().is_some_and(|stop| stop < self.played) {
             self.stops.pass();
@@ -201,6 +212,7 @@ impl Show {
         let figures = self.player.engine.figures();
         if self.played == self.peak_at + 1 {
             self.at_peak = Some(figures);
+            self.pinned = touch::pinned(&*self.player.engine);
         }
         if let Some(film) = &mut self.film {
             film.take(Sample { event: self.played, live: self.player.live, figures }, &*self.player.engine);
@@ -223,7 +235,8 @@ impl Player {
         let engine = entry.build(unsafe { field.arena() }, rules.shape());
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
-        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0 })
+        let touched = Touched::default();
+        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0, touched })
     }
 
     /// The engine.
@@ -266,6 +279,7 @@ impl Player {
             Some(grant) => {
                 self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
                 self.live += event.len;
+                self.touched.note(grant.payload.addr(), event.len as usize);
             }
             None => self.refused += 1,
         }
@@ -296,6 +310,8 @@ impl Player {
             if unsafe { self.engine.resize(held, event.len as usize) } {
                 self.live = self.live - slot.len + event.len;
                 self.slots[event.id as usize].len = event.len;
+                let grown = event.len.saturating_sub(slot.len) as usize;
+                self.touched.note(slot.payload.addr() + slot.len as usize, grown);
                 return Ok(());
             }
         }

@@ -34,6 +34,10 @@ pub struct Score {
     pub overhead: f64,
     /// See above.
     pub waste: f64,
+    /// Pages at the peak that are hardly used.
+    pub pinned: u64,
+    /// Pages that the program would touch.
+    pub faults: u64,
     /// Largest free block at the peak.
     pub largest_free: u64,
     /// Largest free block at the end.
@@ -101,6 +105,10 @@ metrics! {
         Low true |s| Cell::Ratio(s.overhead);
     "waste" "waste" "1 - live / resident"
         Low true |s| Cell::Share(s.waste);
+    "pinned_pages" "pinned" "pages less than a tenth full, but not empty, at the peak of live"
+        Low true |s| Cell::Count(s.pinned);
+    "page_faults" "faults" "pages that a program that writes all that it asks for would touch"
+        Low true |s| Cell::Count(s.faults);
     "largest_free" "largest free" "largest free block at the peak of live"
         Neither false |s| Cell::Bytes(s.largest_free);
     "largest_free_at_end" "left at end" "largest free block after the last operation"
@@ -135,6 +143,8 @@ impl Score {
             external: lost(peak.largest_free as u64, peak.free as u64),
             overhead: ratio(peak.footprint as u64, survey.peak),
             waste: lost(survey.peak, resident),
+            pinned: outcome.pinned,
+            faults: outcome.faults,
             largest_free: peak.largest_free as u64,
             largest_left: end.largest_free as u64,
             splits: end.splits,

@@ -1,6 +1,7 @@
 //! Scores side by side: the table, what is best in it, and one sentence of advice.
 
 use super::score::{Good, METRICS, Metric, Score};
+use crate::fail::{Fail, Verdict};
 use crate::show::number::percent;
 use crate::show::table::{Cell, Format, Table};
 
@@ -17,10 +18,27 @@ pub fn award(scores: &mut [Score]) {
     }
 }
 
+/// The figures of a list `a,b`, by their names in JSON and CSV.
+pub fn listed(list: &str) -> Verdict<Vec<&'static Metric>> {
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            METRICS.iter().find(|metric| metric.key == name).ok_or_else(|| {
+                let known: Vec<&str> = METRICS.iter().map(|metric| metric.key).collect();
+                Fail::usage(format!("no figure '{name}'; there are {}", known.join(", ")))
+            })
+        })
+        .collect()
+}
+
 /// The table; as text only the figures that matter in a comparison.
 pub fn table(scores: &[Score], format: Format) -> Table {
     let shown = |metric: &&Metric| format != Format::Text || metric.compared;
-    let metrics: Vec<&Metric> = METRICS.iter().filter(shown).collect();
+    of_figures(scores, &METRICS.iter().filter(shown).collect::<Vec<_>>())
+}
+
+/// The table of some figures.
+pub fn of_figures(scores: &[Score], metrics: &[&Metric]) -> Table {
     let mut columns = vec![("policy", "policy")];
     columns.extend(metrics.iter().map(|metric| (metric.key, metric.title)));
     let mut table = Table::new("policies", &columns);

@@ -166,3 +166,66 @@ fn a_step_draws_the_blocks_and_the_free_list() {
     assert_eq!(last[4], "  sum     192 bytes from the system, 24 live in 1 block, 112 free in 1 block");
     assert_eq!(last.len(), 5);
 }
+
+#[test]
+fn a_step_draws_free_blocks_in_the_order_of_their_list() {
+    let folder = Folder::new();
+    let small = ["a 0 24", "a 1 24", "a 2 100", "a 3 24", "a 4 40", "a 5 24", "f 0", "f 4", "f 2"];
+    let file = folder.write("a.rep", format!("100\n6\n9\n1\n{}\n", small.join("\n")));
+    let free = |policy: &str| {
+        let text = heapmm(["step", &file, "--policy", policy, "--from", "9"]).success();
+        text.lines().find_map(|line| line.trim().strip_prefix("free    ").map(str::to_owned)).unwrap()
+    };
+
+    assert_eq!(free("lifo-first"), "112@104 48@248 32@40", "the newest first");
+    assert_eq!(free("address-first"), "32@40 112@104 48@248");
+    assert_eq!(free("implicit-first"), "32@40 112@104 48@248");
+    assert_eq!(free("segregated-best"), "32@40 48@248 112@104", "by size");
+    assert_eq!(free("segregated-first"), "32@40 48@248 112@104", "by bin");
+}
+
+#[test]
+fn every_policy_says_how_many_pages_it_touches_and_pins() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "binary", "-o", &file]).success();
+
+    let csv = heapmm(["compare", &file, "--format", "csv"]).success();
+
+    let rows = columns(&csv, ["policy", "page_faults", "pinned_pages", "peak"]);
+    for [policy, faults, pinned, peak] in rows {
+        let [faults, pinned, peak] = [faults, pinned, peak].map(|word| word.parse::<u64>().unwrap());
+        assert!(
+            faults > 1_100_000 / 4096 && faults * 4096 < peak + 8192,
+            "{policy}: {faults} of {peak} bytes"
+        );
+        assert!(pinned < 10, "{policy}: nearly all is used at the peak");
+    }
+}
+
+#[test]
+fn a_comparison_shows_the_figures_that_are_asked_for() {
+    let folder = Folder::new();
+    let file = folder.file("a.rep");
+    heapmm(["trace", "gen", "binary", "-o", &file]).success();
+    let compare =
+        |columns| heapmm(["compare", &file, "--policies", "implicit-first,slab", "--columns", columns]);
+
+    let text = compare("utilisation,splits").success();
+
+    let heads: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(heads, ["policy", "utilisation", "splits"]);
+    assert_eq!(text.lines().count(), 3, "no advice: {text}");
+    compare("usage").failure(2, "no figure 'usage'; there are utilisation, peak");
+}
+
+/// What an independent simulator says of slabs over best fit; slabs alone do no worse.
+#[test]
+fn slabs_use_more_of_the_binary_traces_than_any_fit() {
+    let folder = Folder::new();
+
+    for (trace, least) in [("binary", 88.2), ("binary2", 95.7)] {
+        let [slab, fit] = utilisations(&folder, trace, "slab,segregated-best", "copy")[..] else { panic!() };
+        assert!(slab >= least && fit < 55.0, "{trace}: {slab} {fit}");
+    }
+}

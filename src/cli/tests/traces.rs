@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use common::{Folder, heapmm};
 
@@ -115,4 +116,71 @@ fn a_full_disk_is_said_and_not_ignored() {
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
 
     heapmm(["export", &file, "-o", "/dev/full"]).failure(1, "/dev/full: No space left on device");
+}
+
+/// What mtrace has to follow: threads, changes of size to and from nothing, alignments.
+const TRACED: &str = r#"
+#include <mcheck.h>
+#include <pthread.h>
+#include <stdlib.h>
+static void *work(void *arg) {
+    for (int n = 0; n < 100; n++) {
+        void *block = realloc(malloc(10 + n), 100 + 3 * n);
+        free(n % 2 ? block : NULL);
+    }
+    return arg;
+}
+int main(void) {
+    pthread_t threads[2];
+    void *before = malloc(77), *aligned;
+    mtrace();
+    free(before);
+    for (int n = 0; n < 2; n++) pthread_create(&threads[n], NULL, work, NULL);
+    for (int n = 0; n < 2; n++) pthread_join(threads[n], NULL);
+    if (posix_memalign(&aligned, 256, 1000) != 0) return 1;
+    free(realloc(aligned, 5000));
+    free(malloc(0));
+    muntrace();
+    return 0;
+}
+"#;
+
+#[test]
+fn a_log_of_glibcs_mtrace_is_imported() {
+    let folder = Folder::new();
+    let (source, program) = (folder.write("a.c", TRACED), folder.file("a"));
+    let (log, packed) = (folder.file("mtrace.log"), folder.file("a.hmt"));
+    let compiled = Command::new("gcc").args(["-pthread", "-fno-builtin", "-o", &program, &source]).status();
+    assert!(compiled.unwrap().success());
+    let mut traced = Command::new(&program);
+    traced.env("LD_PRELOAD", "libc_malloc_debug.so.0").env("MALLOC_TRACE", &log);
+    assert!(traced.status().unwrap().success());
+
+    let outcome = heapmm(["import", &log, "-o", &packed]);
+
+    assert!(outcome.stderr.contains("1 frees of blocks from before"), "{outcome:?}");
+    outcome.success();
+    // Less what glibc itself allocates for a thread, and keeps.
+    let info = heapmm(["trace", "info", &packed]).success();
+    assert!(info.contains("resizes                201"), "{info}");
+    assert!(info.contains("frees                  102"), "{info}");
+}
+
+#[test]
+fn a_file_of_heaptrack_is_imported_packed_or_not() {
+    let folder = Folder::new();
+    let text = "v 10400 3\nX ./a\nI 1000 5e\na 40 1\n+ 0\n+ 0\nc 5\n- 0\n";
+    let (plain, out) = (folder.write("a.txt", text), folder.file("a.rep"));
+    let gzip = Command::new("gzip").args(["-c", &plain]).output().unwrap();
+    let packed = folder.write("a.gz", gzip.stdout);
+    let cut = folder.write("cut.gz", &fs::read(&packed).unwrap()[..30]);
+
+    for file in [&plain, &packed] {
+        let hmt = folder.file("a.hmt");
+        heapmm(["import", file, "-o", &hmt]).success();
+        heapmm(["export", &hmt, "-o", &out]).success();
+
+        assert!(fs::read_to_string(&out).unwrap().ends_with("a 0 64\na 1 64\nf 1\n"), "{file}");
+    }
+    heapmm(["import", &cut, "-o", &out]).failure(1, "cut off, or damaged");
 }

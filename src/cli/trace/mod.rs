@@ -4,17 +4,19 @@
 //!   .rep text ──┐                       ┌──► survey: sums, the moment of most live bytes
 //!   .hmt file ──┼──► Trace ─► [Event] ──┼──► play: through an engine
 //!   recipe ─────┘                       └──► .rep, .hmt
-//!   mtrace, raw chunks ─► slots: addresses become ids ─► [Event]
+//!   mtrace, heaptrack, raw chunks ─► slots: addresses become ids ─► [Event]
 //! ```
 //!
 //! - **T1** An id names one live block; an id that was freed may name another one later.
 //! - **T2** Ids are dense: none is larger than the number of allocations before it.
 
+pub mod heaptrack;
 pub mod hmt;
 pub mod mtrace;
 pub mod recipe;
 pub mod rep;
 pub mod slots;
+pub mod spread;
 pub mod survey;
 
 use std::fs::File;

@@ -25,6 +25,8 @@ pub enum Name {
     Random,
     /// A steady state: a random block goes, another one comes.
     Steady,
+    /// 4000 blocks of 512 to 8192 bytes, uniform by their logarithm: what blocks waste inside.
+    Octaves,
 }
 
 /// The numbers that the dice of `steady` use.
@@ -50,6 +52,7 @@ pub fn events(name: Name, seed: u64, load: Load) -> Vec<Event> {
         Name::Realloc2 => realloc(4092, 5, 16),
         Name::Random => random(dice),
         Name::Steady => steady(dice, load),
+        Name::Octaves => octaves(),
     }
 }
 
@@ -115,4 +118,10 @@ fn steady(mut dice: Dice, load: Load) -> Vec<Event> {
     }
     events.extend(held.into_iter().map(free));
     events
+}
+
+fn octaves() -> Vec<Event> {
+    const BLOCKS: usize = 4000;
+    let len = |n: usize| (512.0 * 16f64.powf((n as f64 + 0.5) / BLOCKS as f64)).ceil() as usize;
+    (0..BLOCKS).map(|n| allocate(n, len(n))).chain((0..BLOCKS).map(free)).collect()
 }

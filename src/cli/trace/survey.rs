@@ -2,6 +2,7 @@
 //!
 //! After it, the trace is known to make sense: no block is freed that is not live.
 
+use super::spread::Spread;
 use super::{Event, Kind, Trace};
 use crate::fail::{Fail, Verdict};
 
@@ -38,6 +39,8 @@ pub struct Survey {
     pub lasted: u64,
     /// Threads that ask.
     pub threads: u64,
+    /// How the bytes are spread over the sizes.
+    pub spread: Spread,
 }
 
 /// Survey under way.
@@ -106,6 +109,7 @@ impl Walk {
         }
         survey.left = survey.left.saturating_sub(held.unwrap_or(0)).saturating_add(grown);
         survey.total = survey.total.saturating_add(grown);
+        survey.spread.add(grown);
         survey.largest = survey.largest.max(grown);
         survey.align_log = survey.align_log.max(event.align_log);
         survey.ids = survey.ids.max(event.id + 1);

@@ -30,6 +30,9 @@ pub struct Compare {
     policies: String,
     #[command(flatten)]
     rules: Rules,
+    /// The figures, separated by commas, by their names in JSON and CSV; without advice.
+    #[arg(long, value_name = "A,B")]
+    columns: Option<String>,
     /// The shape of the table.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -47,6 +50,7 @@ const SAMPLES: u64 = 160;
 impl Compare {
     pub fn run(self) -> Verdict {
         let entries = catalogue::listed(&self.policies)?;
+        let columns = self.columns.as_deref().map(table::listed).transpose()?;
         let (trace, survey) = opened(&self.file)?;
         let outcomes = self.play_all(&trace, &survey, &entries)?;
         let mut scores: Vec<Score> = entries
@@ -58,10 +62,13 @@ impl Compare {
         for score in scores.iter().filter(|score| !score.is_whole()) {
             eprintln!("heapmm: {}", given_up(score, &self.rules));
         }
-        let table = table::table(&scores, self.format);
+        let table = match &columns {
+            Some(columns) => table::of_figures(&scores, columns),
+            None => table::table(&scores, self.format),
+        };
         super::print(&table, self.format)?;
         let advice = table::advice(&scores);
-        if self.format == Format::Text {
+        if self.format == Format::Text && columns.is_none() {
             writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))?;
         }
         self.draw(&survey, &scores, &outcomes, &advice)?;

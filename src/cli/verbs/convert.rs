@@ -12,9 +12,10 @@ use crate::show::number::{count, some};
 use crate::trace::hmt::collect::Losses;
 use crate::trace::hmt::writer::Writer;
 use crate::trace::survey::Survey;
-use crate::trace::{Trace, mtrace};
+use crate::trace::{Trace, heaptrack, mtrace};
 
-/// Make a .hmt trace of a .rep trace, of a file by glibc's mtrace, or of the library's raw trace.
+/// Make a .hmt trace of a .rep trace, of a file by glibc's mtrace or by heaptrack (also packed by
+/// zstd or gzip), or of the library's raw trace.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The file; its content says what it is.
@@ -39,6 +40,9 @@ impl Import {
         let bytes = crate::trace::map(&self.file)?;
         let (trace, losses) = if bytes.starts_with(mtrace::START) {
             let (events, losses) = mtrace::read(&bytes).map_err(|error| error.at(&self.file))?;
+            (Trace::of(&self.file.to_string_lossy(), events), losses)
+        } else if let Some(text) = heaptrack::text(&bytes).map_err(|error| error.at(&self.file))? {
+            let (events, losses) = heaptrack::read(&text).map_err(|error| error.at(&self.file))?;
             (Trace::of(&self.file.to_string_lossy(), events), losses)
         } else {
             let trace = Trace::open(&self.file)?;

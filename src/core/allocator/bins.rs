@@ -1,8 +1,8 @@
 //! The slow side of the bins: misses, overflows, and the calls of signal handlers.
 //!
 //! ```text
-//!   miss:      enough put in? change sides │ depot has a full one? load it │ a batch from the rooms
-//!   overflow:  magazine small? double it │ none to take? change sides │ give it to the depot
+//!   miss:      spare full? swap │ depot has a full one? load it │ a batch from the rooms
+//!   overflow:  magazine small? double it │ spare empty? swap │ exchange the spare at the depot
 //! ```
 //!
 //! - **A3** `busy` is set on entry of a miss or an overflow and cleared on every way out.
@@ -17,7 +17,7 @@ use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
 use crate::heap::Fault;
 use crate::os::call;
-use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
+use crate::slab::class::{self, LARGEST_SLAB};
 use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
@@ -27,11 +27,11 @@ const FIRST_SLOTS: usize = 8;
 const MOST_GRAB: usize = 64;
 
 impl Allocator {
-    /// A request that no cache serves.
-    #[cold]
+    /// A request that no bin serves.
     #[inline(never)]
     pub(super) fn allocate_large(&self, len: usize) -> *mut u8 {
-        payload_of(self.allocate_aligned(len, ALIGN))
+        self.take_kept(Thread::current(), len)
+            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN)))
     }
 
     /// The bin for `len` bytes is empty.
@@ -40,7 +40,7 @@ impl Allocator {
     pub(super) fn allocate_miss(&self, len: usize, thread: &Thread) -> *mut u8 {
         let class = class::class_of(len);
         let object = self.refill(thread, class).or_else(|| self.scrape_together(thread, class));
-        thread.busy.set(false);
+        self.reopen(thread);
         object.unwrap_or_else(call::out_of_memory)
     }
 
@@ -60,12 +60,18 @@ impl Allocator {
         object
     }
 
-    /// The bins are closed: to a signal handler, or to a thread that has none yet.
+    /// The bins are closed: to a signal handler, to a thread that has none yet, or because they rest.
     #[cold]
     #[inline(never)]
     pub(super) fn allocate_interrupted(&self, len: usize, thread: &Thread) -> *mut u8 {
         if thread.is_own() {
-            return payload_of(self.reentry.allocate(len, ALIGN));
+            if !thread.wake() {
+                return payload_of(self.reentry.allocate(len, ALIGN));
+            }
+            self.look_around(thread);
+            let object = self.allocate(len);
+            self.reopen(thread);
+            return object;
         }
         match self.attach() {
             Some(_) => self.allocate(len),
@@ -97,7 +103,12 @@ impl Allocator {
     #[inline(never)]
     pub(super) fn release_interrupted(&self, object: *mut u8, place: usize, thread: &Thread) {
         if thread.is_own() {
-            return self.reentry.release(object);
+            if !thread.wake() {
+                return self.reentry.release(object);
+            }
+            self.look_around(thread);
+            self.keep(object, place);
+            return self.reopen(thread);
         }
         match self.attach() {
             Some(_) => self.keep(object, place),
@@ -117,22 +128,17 @@ impl Allocator {
         } else {
             self.give(object);
         }
-        thread.busy.set(false);
+        self.reopen(thread);
     }
 
     /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
-        if bin.pushed() > 0 {
-            self.settle_down(thread);
-            bin.flip();
-            if class >= SLAB_CLASSES || bin.poppable() >= few(class) {
-                return taken(bin.pop());
-            }
-        } else if let Some(full) = self.full_magazine(class) {
-            let empty = bin.take_pop();
-            bin.load_pop(full);
-            self.put_aside(bin, class, empty);
+        if bin.is_spare_stocked() {
+            bin.swap();
+            return taken(bin.pop());
+        }
+        if self.load_full(bin, class) {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
@@ -148,8 +154,29 @@ impl Allocator {
         taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
     }
 
-    fn full_magazine(&self, class: usize) -> Option<*mut Magazine> {
-        if self.is_depot_used.load(Ordering::Relaxed) { self.depot.take_full(class) } else { None }
+    /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes
+    /// the spare, or goes to the depot, or back to the heap.
+    fn load_full(&self, bin: &Bin, class: usize) -> bool {
+        if !self.is_depot_used.load(Ordering::Relaxed) {
+            return false;
+        }
+        let has_spare = bin.has_spare();
+        let cap = bin.cap();
+        let empty = bin.unload();
+        let given = if has_spare && Magazine::is_grown(cap, class) { empty } else { core::ptr::null_mut() };
+        let Some(full) = self.depot.take_full_for(class, given) else {
+            bin.load(empty);
+            return false;
+        };
+        bin.load(full);
+        if given.is_null()
+            && !bin.keep_spare(empty)
+            && !empty.is_null()
+            && let Some(mut state) = self.enter()
+        {
+            state.free_magazine(empty);
+        }
+        true
     }
 
     /// Keeps the rest of a batch where it can be taken.
@@ -158,9 +185,7 @@ impl Allocator {
         if rest.is_empty() {
             return;
         }
-        // Objects are put in: so the sides change for a while.
-        bin.flip();
-        while bin.cap() - bin.pushed() < rest.len() && !Magazine::is_grown(bin.cap(), class) {
+        while bin.room() < rest.len() && !Magazine::is_grown(bin.cap(), class) {
             if self.grow(bin, class).is_none() {
                 break;
             }
@@ -172,7 +197,6 @@ impl Allocator {
                 self.give(*object);
             }
         }
-        bin.flip();
     }
 
     /// Returns an object to its room.
@@ -183,73 +207,59 @@ impl Allocator {
         }
     }
 
-    /// Makes room for one more object in a bin whose magazine to put into is full.
+    /// Makes room for one more object in a bin whose loaded magazine is full.
     fn make_room(&self, bin: &Bin, class: usize) -> Option<()> {
         if Magazine::is_grown(bin.cap(), class) {
-            if bin.poppable() == 0 {
-                bin.flip();
-            } else {
-                let full = bin.take_push();
-                bin.load_push(self.empty_for(class, full));
+            if bin.is_spare_stocked() {
+                let empty = self.empty_for(class, bin.take_spare());
+                bin.keep_spare(empty);
             }
+            bin.swap();
         }
-        if bin.cap() > bin.pushed() { Some(()) } else { self.grow(bin, class) }
+        if bin.room() > 0 { Some(()) } else { self.grow(bin, class) }
     }
 
     /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
     /// to their rooms.
     fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
-        self.is_depot_used.store(true, Ordering::Relaxed);
-        if let Some(returned) = self.depot.give_full(class, full) {
-            self.flush(returned);
-            return returned;
+        if !self.is_depot_used.load(Ordering::Relaxed)
+            && let Some(state) = self.enter()
+        {
+            self.size_depot(&state);
+            self.is_depot_used.store(true, Ordering::Relaxed);
         }
-        self.empty_magazine(class).unwrap_or(core::ptr::null_mut())
+        match self.depot.give_full(class, full) {
+            Ok(Some(empty)) => empty,
+            Ok(None) => self.full_size(class).unwrap_or(core::ptr::null_mut()),
+            Err(returned) => {
+                self.flush(returned);
+                returned
+            }
+        }
     }
 
-    /// Makes the magazine to put into twice as large.
+    /// Makes the loaded magazine twice as large.
     fn grow(&self, bin: &Bin, class: usize) -> Option<()> {
         let cap = (bin.cap() * 2).max(FIRST_SLOTS).min(most_slots(class::len_of(class)));
         let larger = {
             let mut state = self.enter()?;
             state.new_magazine(&self.rooms, cap)?
         };
-        let old = bin.take_push();
-        bin.load_push(larger);
+        let old = bin.unload();
+        bin.load(larger);
         if old.is_null() {
             return Some(());
         }
-        // SAFETY: taken out: its count is true, and it is this thread's.
-        let count = unsafe { (*old).count } as usize;
-        for n in 0..count {
-            // SAFETY: the slots below the count are written.
-            bin.push(unsafe { Magazine::slots(old).wrapping_add(n).read() });
+        for object in Magazine::objects(old) {
+            bin.push(*object);
         }
         self.enter()?.free_magazine(old);
         Some(())
     }
 
-    /// An empty magazine of full size.
-    fn empty_magazine(&self, class: usize) -> Option<*mut Magazine> {
-        self.depot
-            .take_empty(class)
-            .or_else(|| self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class))))
-    }
-
-    /// Keeps an empty magazine to put into, or gives it to the depot or back to the heap.
-    fn put_aside(&self, bin: &Bin, class: usize, empty: *mut Magazine) {
-        if empty.is_null() {
-            return;
-        }
-        // SAFETY: the caller owns it.
-        let cap = unsafe { (*empty).cap } as usize;
-        if bin.cap() == 0 {
-            bin.load_push(empty);
-        } else if Magazine::is_grown(cap, class) {
-            self.depot.give_empty(class, empty);
-        } else if let Some(mut state) = self.enter() {
-            state.free_magazine(empty);
-        }
+    /// A new magazine of full size.
+    fn full_size(&self, class: usize) -> Option<*mut Magazine> {
+        self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class)))
     }
 
     /// Returns all objects of a magazine to their rooms.
@@ -265,30 +275,51 @@ impl Allocator {
         if !state.is_time_to_air() {
             return;
         }
-        self.depot.size_for(state.heap().counts().footprint);
+        state.ripen(true);
+        self.unload_retired(state);
+        if self.is_depot_used.load(Ordering::Relaxed) {
+            self.air_depot(state);
+        }
+        state.ripen(false);
+        if state.is_idle() {
+            self.unload_bins(state, thread);
+            state.tend(&self.rooms);
+        }
+    }
+
+    fn size_depot(&self, state: &State) {
+        self.depot.size_for(state.heap().counts().footprint, state.settings().cache_budget);
+    }
+
+    fn air_depot(&self, state: &mut State) {
+        self.size_depot(state);
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);
                 state.free_magazine(idle);
             }
             self.depot.tick(class);
-        }
-        if state.is_idle() {
-            for class in 0..class::CLASSES {
+            if state.is_idle() {
                 self.free_empties(state, class);
             }
-            self.unload_bins(state, thread);
-            state.tend(&self.rooms);
         }
     }
 
-    /// A look at the clock, where memory lies idle and no other call comes by the state.
-    fn settle_down(&self, thread: &Thread) {
-        if self.restless.load(Ordering::Relaxed)
+    /// Returns what ended threads left in their bins.
+    fn unload_retired(&self, state: &mut State) {
+        for thread in state.threads().retired() {
+            self.unload_bins(state, thread);
+        }
+    }
+
+    /// Now and then looks whether what lies idle is to go back; then the bins are open.
+    fn look_around(&self, thread: &Thread) {
+        if thread.is_time_to_look()
             && let Some(mut state) = self.enter()
         {
             self.air(&mut state, thread);
         }
+        thread.open();
     }
 
     /// Returns what this thread and the depot keep to the rooms.
@@ -296,7 +327,10 @@ impl Allocator {
         let thread = Thread::current();
         if thread.is_own() && !thread.close() {
             self.empty_bins(thread);
-            thread.reopen(false);
+            self.reopen(thread);
+        }
+        if let Some(mut state) = self.enter() {
+            self.unload_retired(&mut state);
         }
         self.empty_depot();
     }
@@ -329,9 +363,12 @@ impl Allocator {
     }
 
     /// The same with the lock held; the magazines go back as well, since they may stand at the top.
-    fn unload_bins(&self, state: &mut State, thread: &Thread) {
+    pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread) {
+        if let Some(kept) = thread.give_up() {
+            state.give(&self.rooms, &[kept]);
+        }
         for bin in &thread.bins {
-            for magazine in [bin.take_pop(), bin.take_push()] {
+            for magazine in [bin.unload(), bin.take_spare()] {
                 if !magazine.is_null() {
                     flush_into(state, self, magazine);
                     state.free_magazine(magazine);
@@ -345,12 +382,6 @@ impl Allocator {
 fn most_grab(class: usize) -> usize {
     let len = class::len_of(class);
     if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
-}
-
-/// Objects that are worth a change of sides without a look for more. With few, a loop that frees
-/// and allocates one object would change sides all the time.
-fn few(class: usize) -> usize {
-    most_slots(class::len_of(class)).min(96) / 2
 }
 
 /// Returns all objects of a magazine to their rooms.

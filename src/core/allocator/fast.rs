@@ -36,9 +36,8 @@ impl Allocator {
             return self.allocate_large(len);
         }
         let thread = Thread::current();
-        // The block put in last is the one whose lines are warm: larger blocks have many.
         let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from(thread, len, || bin.pop_last().or_else(|| bin.pop()))
+        self.allocate_from(thread, len, || bin.pop())
     }
 
     #[inline(always)]
@@ -79,9 +78,10 @@ impl Allocator {
         if !self.rooms.may_read(payload.addr()) {
             return self.release_stranger(payload);
         }
-        let Some(class) = read_tag(block).filter(|tag| tag.is_used()).and_then(Tag::class) else {
+        let Some(tag) = read_tag(block).filter(|tag| tag.is_used()) else {
             return self.release_slow(payload);
         };
+        let Some(class) = tag.class() else { return self.release_large(payload, tag) };
         let thread = Thread::current();
         if class < SLAB_CLASSES && !thread.busy.get() && thread.is_patient_no_more() {
             return self.release_for_slab(payload, class);
@@ -126,24 +126,6 @@ impl Allocator {
             return None;
         }
         read_tag(next).filter(|after| after.has(tag::PREV_USED)).map(|_| tag.size() - WORD)
-    }
-
-    /// Whether a realloc to `len` can leave the block where it is; `None` if the heap must say.
-    #[inline]
-    pub(super) fn stays(&self, payload: *mut u8, len: usize) -> Option<bool> {
-        let room = self.rooms.at(payload.addr());
-        let Some(class) = room.class() else {
-            let has = self.tagged_len(payload)?;
-            // SAFETY: a live tagged block has sixteen bytes.
-            let sound = len <= has && len >= has / 4 * 3 && !unsafe { mark::is_set(payload) };
-            return sound.then_some(true);
-        };
-        // SAFETY: the room says that sixteen bytes are readable.
-        if !room.may_start(payload.addr()) || unsafe { mark::is_set(payload) } {
-            return None;
-        }
-        let has = class::len_of(class);
-        Some(len <= has && len >= has / 2)
     }
 }
 

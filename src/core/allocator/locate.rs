@@ -20,10 +20,11 @@ impl Allocator {
         let room = self.rooms.at(payload.addr());
         let Some(class) = room.class() else {
             let held = state.locate(payload)?;
-            return match state.class_of(held) {
-                Some(class) if self.rests(state, class, payload) => Err(Fault::Freed),
-                _ => Ok(held),
+            let rests = match state.class_of(held) {
+                Some(class) => self.rests(state, class, payload),
+                None => state.threads().iter().any(|thread| thread.kept.get() == payload),
             };
+            return if rests { Err(Fault::Freed) } else { Ok(held) };
         };
         let (len, offset) = (class::len_of(class), payload.addr() % GRANULE);
         if offset / len >= capacity(len) {

@@ -13,9 +13,11 @@
 mod bins;
 mod census;
 mod fast;
+mod large;
 mod locate;
 mod misuse;
 mod reentry;
+mod resize;
 mod state;
 mod threads;
 
@@ -26,6 +28,7 @@ pub use census::Count;
 pub use misuse::Misuse;
 pub use state::State;
 
+use crate::block::Block;
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
@@ -33,7 +36,7 @@ use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::os::thread::ExitHook;
 use crate::settings::Settings;
-use crate::slab::class::{self, LARGEST};
+use crate::slab::class;
 use crate::slab::rooms::Rooms;
 use reentry::Reentry;
 
@@ -59,16 +62,20 @@ struct Entry<'a> {
     state: Guard<'a, State>,
     thread: &'a Thread,
     was_closed: bool,
-    restless: &'a AtomicBool,
+    allocator: &'a Allocator,
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        let idle = self.state.is_idle();
-        if idle != self.restless.load(Ordering::Relaxed) {
-            self.restless.store(idle, Ordering::Relaxed);
+        let Allocator { depot, restless, is_depot_used, .. } = self.allocator;
+        let resting = if is_depot_used.load(Ordering::Relaxed) { depot.resting() } else { 0 };
+        let lies_idle = self.state.is_restless(resting);
+        if lies_idle != restless.load(Ordering::Relaxed) {
+            restless.store(lies_idle, Ordering::Relaxed);
         }
-        self.thread.reopen(self.was_closed);
+        if !self.was_closed {
+            self.allocator.reopen(self.thread);
+        }
     }
 }
 
@@ -116,12 +123,26 @@ impl Allocator {
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
         }
-        Some(Entry { state, thread, was_closed, restless: &self.restless })
+        Some(Entry { state, thread, was_closed, allocator: self })
+    }
+
+    /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
+    /// then every call comes by here and looks after it, until that is done.
+    #[inline]
+    fn reopen(&self, thread: &Thread) {
+        if self.restless.load(Ordering::Relaxed) && thread.is_own() {
+            thread.rest();
+        } else {
+            thread.open();
+        }
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
     pub fn allocate_aligned(&self, len: usize, align: usize) -> Option<Grant> {
         let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align) };
+        if let Some(kept) = state.forgo_kept() {
+            state.give(&self.rooms, &[kept]);
+        }
         if let Some(grant) = state.allocate(&self.rooms, len, align) {
             return Some(grant);
         }
@@ -143,49 +164,6 @@ impl Allocator {
             drop(state);
             Misuse { call: "free", payload, fault }.report(errors);
         }
-    }
-
-    /// Makes the block at `payload`, which is not null, hold `len` bytes; it may move. Null with
-    /// ENOMEM leaves it as it was.
-    pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        if let Some(keep) = self.stays(payload, len) {
-            return if keep { payload } else { self.move_to(payload, len) };
-        }
-        let Some(mut state) = self.enter() else {
-            let has = self.usable_unlocked(payload);
-            let moved = has.and_then(|has| self.reentry.resize(payload, has, len));
-            return moved.unwrap_or_else(call::out_of_memory);
-        };
-        let held = match self.locate(&state, payload) {
-            Ok(held) => held,
-            Err(fault) => {
-                let errors = state.settings().errors;
-                drop(state);
-                Misuse { call: "realloc", payload, fault }.report(errors);
-                return call::out_of_memory();
-            }
-        };
-        if let Some(payload) = state.resize(&self.rooms, held, len) {
-            return payload;
-        }
-        drop(state);
-        self.move_to(payload, len)
-    }
-
-    /// A new block with the contents of the old one.
-    fn move_to(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        let has = self.usable(payload);
-        // What grows goes on growing: a quarter more of a small object saves the next moves.
-        let ample = if len > has && len <= LARGEST { len + len / 4 } else { len };
-        let new = self.allocate(ample);
-        if new.is_null() {
-            return new;
-        }
-        let keep = has.min(len);
-        // SAFETY: the old block has `keep` bytes and the new one at least as many.
-        unsafe { new.copy_from_nonoverlapping(payload, keep) };
-        self.release(payload);
-        new
     }
 
     /// Gives back what can be given back but `keep` bytes at the top; whether any was.
@@ -234,6 +212,11 @@ impl Allocator {
         };
         state.threads().each_cached(&mut count);
         self.depot.each_cached(&mut count);
+        for kept in state.threads().iter().map(|thread| thread.kept.get()).filter(|kept| !kept.is_null()) {
+            sum.objects += 1;
+            // SAFETY: a kept block is a live block of the heap.
+            sum.bytes += unsafe { Block::of_payload(kept).len() };
+        }
         sum
     }
 

@@ -7,6 +7,7 @@ mod upkeep;
 use self::design::Design;
 use self::mapped::LEAST_THRESHOLD;
 use super::Grant;
+use super::large::may_rest;
 use super::threads::Threads;
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
@@ -366,7 +367,7 @@ impl State {
                 return self.spans.walk(rooms, payload, see);
             }
             // SAFETY: a block has sixteen bytes.
-            let rests = tag.class().is_some() && unsafe { mark::is_set(payload) };
+            let rests = (tag.class().is_some() || may_rest(tag)) && unsafe { mark::is_set(payload) };
             let kind = match (tag.is_used(), tag.has(tag::OWN), rests) {
                 (true, true, _) => Kind::Own,
                 (true, false, false) => Kind::Used,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   first use ─► a retired or orphaned structure, or a new one ─► list of all
-//!   end       ─► bins emptied into their rooms ─► list of the retired
+//!   end       ─► list of the retired, bins and all: the next thread begins with warm ones
 //!   fork      ─► in the child all but one are orphans, and what they kept is lost
 //! ```
 //!
@@ -16,11 +16,16 @@ use crate::heap::Request;
 use crate::os::thread;
 use crate::slab::rooms::Rooms;
 
+/// Ended threads whose bins stay as they are until memory is wanted elsewhere.
+const MOST_WARM: usize = 4;
+
 /// All structures of threads.
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
+    /// Of threads that ended, and how many of them there are.
     retired: *const Thread,
+    spare: usize,
     /// Of threads that a fork left behind. A fork copies page after page while other threads run:
     /// a bin and its magazine may be of different moments, and one object in two slots. So what
     /// they kept is given up, and the structures alone are used again.
@@ -37,14 +42,38 @@ impl Threads {
     pub const EMPTY: Self = Self {
         live: core::ptr::null(),
         retired: core::ptr::null(),
+        spare: 0,
         orphans: core::ptr::null(),
-
         exit_key: None,
     };
 
-    /// All live threads.
+    /// All structures whose bins may hold something.
     pub fn iter(&self) -> impl Iterator<Item = &Thread> {
-        list(self.live)
+        list(self.live).chain(list(self.retired))
+    }
+
+    /// The structures of threads that ended.
+    pub(super) fn retired(&self) -> impl Iterator<Item = &'static Thread> + use<> {
+        list(self.retired)
+    }
+
+    /// Whether one more ended thread may keep what is in its bins.
+    const fn is_warmth_wanted(&self) -> bool {
+        self.spare < MOST_WARM
+    }
+
+    fn retire(&mut self, thread: &Thread) {
+        self.unlink(thread);
+        thread.next.set(self.retired.cast_mut());
+        self.retired = thread;
+        self.spare += 1;
+    }
+
+    fn reuse(&mut self) -> Option<&'static Thread> {
+        let retired = one(self.retired)?;
+        self.retired = retired.next.get();
+        self.spare -= 1;
+        Some(retired)
     }
 
     /// Calls `see` with the class and the address of every object that rests in a bin.
@@ -111,7 +140,7 @@ fn built(at: *mut u8) -> &'static Thread {
 
 /// The structure of the first thread.
 fn first_thread() -> &'static Thread {
-    const { assert!(align_of::<Thread>() <= 4096) };
+    const { assert!(align_of::<Thread>() <= 64) };
     // SAFETY: nobody else takes this place: only the first thread does, under the lock.
     unsafe { Thread::build(thread::main()) }
 }
@@ -133,8 +162,7 @@ impl State {
 
     fn adopt(&mut self, rooms: &Rooms) -> Option<&'static Thread> {
         let threads = self.threads_mut();
-        if let Some(retired) = one(threads.retired) {
-            threads.retired = retired.next.get();
+        if let Some(retired) = threads.reuse() {
             return Some(retired);
         }
         if let Some(orphan) = one(threads.orphans) {
@@ -186,20 +214,20 @@ impl Allocator {
         }
     }
 
-    /// This thread ends: what it keeps goes back. Calls that come after are served without a cache.
+    /// This thread ends: what it keeps is for the next one. Calls that come after are served without
+    /// a cache.
     pub fn detach(&self) {
         let thread = Thread::current();
         if !thread.is_own() || thread.close() {
             return;
         }
-        self.empty_bins(thread);
-        thread.reopen(false);
+        thread.open();
         thread::set_word(thread::last());
         if let Some(mut state) = self.enter() {
-            let threads = state.threads_mut();
-            threads.unlink(thread);
-            thread.next.set(threads.retired.cast_mut());
-            threads.retired = thread;
+            if !state.threads().is_warmth_wanted() {
+                self.unload_bins(&mut state, thread);
+            }
+            state.threads_mut().retire(thread);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::slab::class::{self, CLASSES};
 
 /// Bytes of full magazines that all classes together may keep in a small process. A large one
 /// keeps a fraction of its footprint.
-const LEAST_BUDGET: usize = 512 << 10;
+const LEAST_BUDGET: usize = 1 << 20;
 
 /// The magazines of one class.
 struct Shelf {
@@ -40,19 +40,33 @@ impl Depot {
         budget: AtomicUsize::new(0),
     };
 
-    /// Sets how many bytes may rest here, by the bytes that the process has.
-    pub fn size_for(&self, footprint: usize) {
-        self.budget.store(footprint / 16, Ordering::Relaxed);
+    /// Sets how many bytes may rest here: so many as was said, or by the bytes that the process has.
+    pub fn size_for(&self, footprint: usize, said: Option<usize>) {
+        self.budget.store(said.unwrap_or((footprint / 2).max(LEAST_BUDGET)), Ordering::Relaxed);
+    }
+
+    /// Bytes in full magazines.
+    pub fn resting(&self) -> usize {
+        self.resting.load(Ordering::Relaxed)
     }
 
     /// A full magazine of `class`.
     pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
+        self.take_full_for(class, core::ptr::null_mut())
+    }
+
+    /// A full magazine of `class` for an empty one, or for null. Without a full one the empty one
+    /// stays with the caller.
+    pub fn take_full_for(&self, class: usize, empty: *mut Magazine) -> Option<*mut Magazine> {
         if self.resting.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut shelf = self.shelves[class].enter()?;
         let full = shelf.full.pop()?;
         shelf.idle = shelf.idle.min(shelf.full.count);
+        if !empty.is_null() {
+            shelf.empty.push(empty);
+        }
         self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
         Some(full)
     }
@@ -81,18 +95,21 @@ impl Depot {
         self.shelves[class].enter()?.empty.pop()
     }
 
-    /// Keeps a full magazine. If that is one too many, another comes back: its objects are to go
-    /// to their rooms.
-    pub fn give_full(&self, class: usize, full: *mut Magazine) -> Option<*mut Magazine> {
+    /// Keeps a full magazine, for an empty one if there is any. If it is one too many, it comes back
+    /// as the error: its objects are to go to their rooms.
+    pub fn give_full(
+        &self,
+        class: usize,
+        full: *mut Magazine,
+    ) -> Result<Option<*mut Magazine>, *mut Magazine> {
         let bytes = bytes_in(class, full);
-        let budget = self.budget.load(Ordering::Relaxed).max(LEAST_BUDGET);
-        if self.resting.load(Ordering::Relaxed) + bytes > budget {
-            return Some(full);
+        if self.resting.load(Ordering::Relaxed) + bytes > self.budget.load(Ordering::Relaxed) {
+            return Err(full);
         }
-        let Some(mut shelf) = self.shelves[class].enter() else { return Some(full) };
+        let Some(mut shelf) = self.shelves[class].enter() else { return Err(full) };
         self.resting.fetch_add(bytes, Ordering::Relaxed);
         shelf.full.push(full);
-        None
+        Ok(shelf.empty.pop())
     }
 
     /// Keeps an empty magazine.

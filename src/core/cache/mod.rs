@@ -1,10 +1,8 @@
 //! Floor 4: this thread's objects. No locks, no atomics.
 //!
 //! ```text
-//!   Thread ── bin[class] ── to take from  ├ object ┼ object ┼ ▲ ┼ ─ ┤
-//!                                         low               pop
-//!                        ── to put into   ├ object ┼ ▲ ┼ ─ ┼ ─ ┼ ─ ┤
-//!                                         low      push             high
+//!   Thread ── bin[class] ── loaded magazine  ├ object ┼ object ┼ ▲ ┼ ─ ┤
+//!                        └─ spare magazine   ├ full or empty ┤
 //!   depot[class] ── full magazines, empty magazines: exchanged whole under one short lock
 //! ```
 //!
@@ -18,10 +16,12 @@
 //! - **X3** `busy` is set while a bin is between two states. A signal handler that finds it set
 //!   touches no bin.
 
+pub mod bin;
 pub mod depot;
 pub mod magazine;
 pub mod thread;
 
+pub use bin::Bin;
 pub use depot::Depot;
 pub use magazine::Magazine;
-pub use thread::{Bin, Thread};
+pub use thread::Thread;

@@ -1,37 +1,18 @@
 //! A thread's bins.
 //!
 //! ```text
-//!   ├ busy ┼ ... ┼ bin 0 ┼ bin 1 ┼ ... ┼ bin 79 ┼ links ┤
+//!   ├ busy ┼ ... ┼ links ┼ bin 0 ┼ bin 1 ┼ ... ┼ bin 79 ┤
 //! ```
 
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use super::magazine::Magazine;
+use super::Bin;
+use crate::os::clock::Watch;
 use crate::os::thread;
 use crate::slab::class::{self, CLASSES, LARGEST_SLAB};
 use crate::slab::rooms::BIN;
-
-/// The two magazines of one class: one to take from, one to put into.
-///
-/// With a single one, free would wait for the bin's place (which it learns from the object), malloc
-/// for free's new top, and free for malloc's object: 23 cycles in a loop that could take 12. Two
-/// magazines cut the circle; they change sides when one is empty.
-#[repr(C)]
-#[derive(Debug)]
-pub struct Bin {
-    /// Behind the last object of the magazine to take from.
-    pop: Cell<*mut *mut u8>,
-    /// Its first slot, or null: there is none.
-    pop_low: Cell<*mut *mut u8>,
-    /// Behind the last object of the magazine to put into.
-    push: Cell<*mut *mut u8>,
-    /// Behind its last slot.
-    push_high: Cell<*mut *mut u8>,
-    /// Its first slot, or null: there is none.
-    push_low: Cell<*mut *mut u8>,
-}
 
 /// What a thread keeps for itself ([X1](super)).
 #[repr(C, align(64))]
@@ -42,16 +23,22 @@ pub struct Thread {
     /// Whether the structure belongs to one thread. One that does not is constant, and no more
     /// than these two words long.
     is_own: Cell<bool>,
+    /// Whether the bins are closed though no call is under way.
+    resting: Cell<bool>,
     /// Frees of small tagged blocks until one of them makes its class a class of slabs.
     patience: Cell<u8>,
+    /// When to look after idle memory.
+    watch: UnsafeCell<Watch>,
+    /// A large block that this thread freed, or null.
+    pub kept: Cell<*mut u8>,
     /// Refills of each class so far; no more are counted than matter.
     refills: [Cell<u8>; CLASSES],
-    /// The bins.
-    pub bins: [Bin; CLASSES],
     /// The next in the list of all threads.
     pub next: Cell<*mut Thread>,
     /// The one before in that list.
     pub before: Cell<*mut Thread>,
+    /// The bins.
+    pub bins: [Bin; CLASSES],
 }
 
 const _: () = assert!(size_of::<Thread>() <= thread::MAIN_BYTES);
@@ -93,6 +80,12 @@ impl Thread {
         self.bin_at(usize::from(place))
     }
 
+    /// The kept block, which is kept no longer.
+    pub fn give_up(&self) -> Option<*mut u8> {
+        let kept = self.kept.replace(ptr::null_mut());
+        (!kept.is_null()).then_some(kept)
+    }
+
     /// Objects that this refill of `class` shall take: one by one at first, since a tiny process
     /// wants no more; then twice as many each time, up to `most`.
     pub fn grab(&self, class: usize, most: usize) -> usize {
@@ -116,10 +109,30 @@ impl Thread {
         self.is_own.get()
     }
 
-    /// Closes the bins; whether they were closed already.
+    /// Closes the bins between two calls: each call comes by the slow side.
+    pub fn rest(&self) {
+        self.busy.set(true);
+        compiler_fence(Ordering::SeqCst);
+        self.resting.set(true);
+    }
+
+    /// Ends a rest; whether it was one. The bins are busy until they are opened.
+    pub fn wake(&self) -> bool {
+        let was = self.resting.replace(false);
+        compiler_fence(Ordering::SeqCst);
+        was
+    }
+
+    /// Whether some milliseconds have passed since this was last so.
+    pub fn is_time_to_look(&self) -> bool {
+        // SAFETY: [X1](super): the thread's own watch, and nobody keeps a reference to it.
+        unsafe { &mut *self.watch.get() }.is_due()
+    }
+
+    /// Closes the bins; whether they were closed already, and not at rest.
     #[inline]
     pub fn close(&self) -> bool {
-        let was = self.busy.get();
+        let was = self.busy.get() && !(self.is_own() && self.wake());
         if !was {
             self.busy.set(true);
             compiler_fence(Ordering::SeqCst);
@@ -127,13 +140,11 @@ impl Thread {
         was
     }
 
-    /// Opens the bins, unless they were closed before, as [`Thread::close`] said.
+    /// Opens the bins.
     #[inline]
-    pub fn reopen(&self, was_closed: bool) {
-        if !was_closed {
-            compiler_fence(Ordering::SeqCst);
-            self.busy.set(false);
-        }
+    pub fn open(&self) {
+        compiler_fence(Ordering::SeqCst);
+        self.busy.set(false);
     }
 }
 
@@ -146,8 +157,6 @@ pub const fn place_of(class: usize) -> usize {
 pub const fn class_at(place: usize) -> usize {
     place / BIN
 }
-
-const _: () = assert!(size_of::<Bin>() == BIN);
 
 /// Where the bin for a request of every length up to [`LARGEST_SLAB`] stands: one load, no sum.
 static PLACES: [u16; LARGEST_SLAB + 1] = {
@@ -162,146 +171,3 @@ static PLACES: [u16; LARGEST_SLAB + 1] = {
     }
     places
 };
-
-impl Bin {
-    /// Takes an object; `None` if there is none on this side.
-    #[inline(always)]
-    pub fn pop(&self) -> Option<*mut u8> {
-        let top = self.pop.get();
-        if top == self.pop_low.get() {
-            return None;
-        }
-        let top = top.wrapping_sub(1);
-        // SAFETY: [X2]
-        let object = unsafe { top.read() };
-        self.pop.set(top);
-        Some(object)
-    }
-
-    /// Takes the object that was put in last; `None` if nothing was.
-    #[inline(always)]
-    pub fn pop_last(&self) -> Option<*mut u8> {
-        let top = self.push.get();
-        if top == self.push_low.get() {
-            return None;
-        }
-        let top = top.wrapping_sub(1);
-        // SAFETY: [X2]
-        let object = unsafe { top.read() };
-        self.push.set(top);
-        Some(object)
-    }
-
-    /// Keeps an object; `false` if the magazine is full.
-    #[inline(always)]
-    pub fn push(&self, object: *mut u8) -> bool {
-        let top = self.push.get();
-        if top == self.push_high.get() {
-            return false;
-        }
-        // SAFETY: [X2]: not full, so there is a slot.
-        unsafe { top.write(object) };
-        self.push.set(top.wrapping_add(1));
-        true
-    }
-
-    /// Objects to take.
-    pub fn poppable(&self) -> usize {
-        slots_between(self.pop_low.get(), self.pop.get())
-    }
-
-    /// Objects put in.
-    pub fn pushed(&self) -> usize {
-        slots_between(self.push_low.get(), self.push.get())
-    }
-
-    /// Slots of the magazine to put into.
-    pub fn cap(&self) -> usize {
-        slots_between(self.push_low.get(), self.push_high.get())
-    }
-
-    /// Both magazines change sides.
-    pub fn flip(&self) {
-        let (pop, push) = (self.take_pop(), self.take_push());
-        self.load_pop(push);
-        self.load_push(pop);
-    }
-
-    /// Puts `magazine`, or null, on the side to take from, which has none.
-    pub fn load_pop(&self, magazine: *mut Magazine) {
-        debug_assert!(self.pop_low.get().is_null());
-        if !magazine.is_null() {
-            let low = Magazine::slots(magazine);
-            // SAFETY: the caller hands the magazine over.
-            let count = unsafe { (*magazine).count } as usize;
-            self.pop_low.set(low);
-            self.pop.set(low.wrapping_add(count));
-        }
-    }
-
-    /// Puts `magazine`, or null, on the side to put into, which has none.
-    pub fn load_push(&self, magazine: *mut Magazine) {
-        debug_assert!(self.push_low.get().is_null());
-        if !magazine.is_null() {
-            let low = Magazine::slots(magazine);
-            // SAFETY: the caller hands the magazine over.
-            let Magazine { count, cap, .. } = unsafe { magazine.read() };
-            let (count, cap) = (count as usize, cap as usize);
-            self.push_low.set(low);
-            self.push_high.set(low.wrapping_add(cap));
-            self.push.set(low.wrapping_add(count));
-        }
-    }
-
-    /// Takes the magazine off the side to take from; null if there was none.
-    pub fn take_pop(&self) -> *mut Magazine {
-        let magazine = unloaded(self.pop_low.get(), self.poppable());
-        self.pop_low.set(ptr::null_mut());
-        self.pop.set(ptr::null_mut());
-        magazine
-    }
-
-    /// Takes the magazine off the side to put into; null if there was none.
-    pub fn take_push(&self) -> *mut Magazine {
-        let magazine = unloaded(self.push_low.get(), self.pushed());
-        self.push_low.set(ptr::null_mut());
-        self.push_high.set(ptr::null_mut());
-        self.push.set(ptr::null_mut());
-        magazine
-    }
-
-    /// Whether any object rests here.
-    pub fn is_stocked(&self) -> bool {
-        self.poppable() + self.pushed() > 0
-    }
-
-    /// Whether `object` rests in one of the two magazines.
-    pub fn holds(&self, object: *mut u8) -> bool {
-        let mut found = false;
-        self.each(|other| found |= other == object);
-        found
-    }
-
-    /// Calls `see` with every object of both magazines.
-    pub fn each(&self, mut see: impl FnMut(*mut u8)) {
-        for (low, count) in [(self.pop_low.get(), self.poppable()), (self.push_low.get(), self.pushed())] {
-            // SAFETY: [X2]: the slots below the top are written.
-            (0..count).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
-        }
-    }
-}
-
-fn slots_between(low: *mut *mut u8, high: *mut *mut u8) -> usize {
-    (high.addr() - low.addr()) / size_of::<*mut u8>()
-}
-
-/// The magazine with the first slot `low`, or null, told that it holds `count` objects.
-fn unloaded(low: *mut *mut u8, count: usize) -> *mut Magazine {
-    if low.is_null() {
-        return ptr::null_mut();
-    }
-    let magazine = Magazine::of_slots(low);
-    // SAFETY: [X1]: a loaded magazine is the bin's.
-    unsafe { (*magazine).count = count as u32 };
-    magazine
-}

@@ -7,7 +7,7 @@
 //!            ├─ families    pages for each kind of structure, worst fit
 //!            └─ slab        caches of equal objects, and named pools
 //!
-//!   table   one row for each design          pages   what families and slabs are cut from
+//!   table   each design's engine             pages   what families and slabs are cut from
 //!                                            runs    what was taken from the backing
 //! ```
 //!
@@ -164,4 +164,14 @@ pub trait Engine {
 
     /// Gives back what can be given back but `keep` bytes; whether any was.
     fn trim(&mut self, keep: usize) -> bool;
+
+    /// Calls `see` with start and size of every free block, in the order in which the engine keeps
+    /// them: that of the addresses, unless it has a list of its own.
+    fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
+        self.walk(&mut |piece| {
+            if piece.kind == Kind::Free {
+                see(piece.start, piece.size);
+            }
+        });
+    }
 }

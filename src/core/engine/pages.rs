@@ -14,6 +14,7 @@
 //! - **PG1** No two free spans are neighbours.
 //! - **PG2** Free spans, and no others, are in the bins.
 
+mod grow;
 pub(super) mod sheet;
 mod trim;
 
@@ -22,10 +23,9 @@ mod tests;
 
 use self::sheet::{Card, Role, Sheet, Spans, change, read, sheet_of};
 use super::Figures;
-use super::runs::{Runs, wish};
+use super::runs::Runs;
 use crate::fatal;
 use crate::heap::{Fault, Growth};
-use crate::os::backing::Backing;
 use crate::os::{PAGE, round_up};
 
 /// Bins: for 1 to 32 pages, then one for each doubling.
@@ -58,7 +58,10 @@ pub struct Span {
 pub struct Pages<B> {
     backing: B,
     growth: Growth,
-    runs: Runs<()>,
+    /// The runs, each with the number of its cards.
+    runs: Runs<usize>,
+    /// Whether the last growth began where the one before ended.
+    adjacent: bool,
     bins: [Spans; BINS],
     filled: u64,
     /// Footprint, free bytes and blocks, cards as metadata, splits and merges.
@@ -74,7 +77,8 @@ impl<B> Pages<B> {
         Self {
             backing,
             growth,
-            runs: Runs::new(()),
+            runs: Runs::new(0),
+            adjacent: true,
             bins: [Spans::EMPTY; BINS],
             filled: 0,
             figures: Figures::NONE,
@@ -102,7 +106,7 @@ impl<B> Pages<B> {
     /// The span that holds `address`, if somebody has taken it.
     pub fn around(&self, address: usize) -> Result<Span, Fault> {
         let site = self.runs.holding(address).ok_or(Fault::Foreign)?;
-        let sheet = Sheet::of(self.runs.sites()[site].run);
+        let sheet = Sheet::of(&self.runs.sites()[site]);
         let page = sheet.page_of(address).ok_or(Fault::Own)?;
         // SAFETY: [PS1]
         let card = |at| unsafe { read(sheet.card(at)) };
@@ -155,7 +159,7 @@ impl<B> Pages<B> {
     /// Calls `see` with every span: taken or not.
     pub fn each(&self, mut see: impl FnMut(Span, bool)) {
         for site in self.runs.sites() {
-            let (sheet, mut at) = (Sheet::of(site.run), 0);
+            let (sheet, mut at) = (Sheet::of(site), 0);
             while at < sheet.pages() {
                 let span = self.span_at(sheet, at);
                 // SAFETY: [PS1]
@@ -168,13 +172,15 @@ impl<B> Pages<B> {
     /// Calls `see` with start and size of all bytes that are no pages.
     pub fn each_own(&self, mut see: impl FnMut(usize, usize)) {
         for site in self.runs.sites() {
-            let sheet = Sheet::of(site.run);
+            let sheet = Sheet::of(site);
             let (start, first) = (site.run.base.addr(), sheet.address(0).addr());
             let end = first + sheet.page_bytes();
             if first > start {
                 see(start, first - start);
             }
-            see(end, site.end() - end);
+            if site.end() > end {
+                see(end, site.end() - end);
+            }
         }
     }
 
@@ -293,26 +299,6 @@ impl<B> Pages<B> {
         }
         self.file(sheet, first, count, false);
     }
-
-    /// Makes a taken span `pages` long where it is; whether that was possible.
-    pub fn resize(&mut self, span: Span, pages: usize) -> bool {
-        let (sheet, at) = self.place_of(span.card);
-        if pages < span.pages {
-            self.give_pages(sheet, at + pages, span.pages - pages);
-        } else if pages > span.pages {
-            let (end, more) = (at + span.pages, pages - span.pages);
-            if Self::free_at(sheet, end).is_none_or(|free| free < more) {
-                return false;
-            }
-            let (free, fresh) = self.pluck(sheet, end);
-            if free > more {
-                self.file(sheet, end + more, free - more, fresh);
-            }
-        }
-        // SAFETY: [PS1]
-        unsafe { change(span.card, |card| card.span = pages as u32) };
-        true
-    }
 }
 
 /// The card of a page of which nothing is known.
@@ -327,37 +313,3 @@ const BLANK: Card = Card {
     begun: 0,
     bits: [0; sheet::WORDS],
 };
-
-impl<B: Backing> Pages<B> {
-    /// `pages` at a multiple of `align`, from the backing if nothing free fits.
-    pub fn take(&mut self, pages: usize, align: usize) -> Option<Span> {
-        let mut span = self.take_free(pages, align);
-        // After a stranger's move of the break a run may begin with half a page, and be too short.
-        for _ in 0..2 {
-            if span.is_none() {
-                let slack = (align / PAGE).saturating_sub(1);
-                self.grow(pages.checked_add(slack)?)?;
-                span = self.take_free(pages, align);
-            }
-        }
-        span
-    }
-
-    fn grow(&mut self, pages: usize) -> Option<()> {
-        u32::try_from(pages).ok()?;
-        let end = self.runs.end();
-        let adjacent = !end.is_null() && end.addr().is_multiple_of(PAGE);
-        // Whole pages in length, so that the next run begins at a page too.
-        let least = round_up(Sheet::bytes_for(pages, adjacent), PAGE);
-        let want = round_up(wish(self.growth, self.figures.footprint), PAGE);
-        let run = self.runs.take(&mut self.backing, least, want)?;
-        let sheet = Sheet::of(run);
-        self.runs.file(run, ());
-        self.figures.took(run.len);
-        self.figures.metadata += run.len - sheet.page_bytes();
-        if sheet.pages() != 0 {
-            self.file(sheet, 0, sheet.pages(), true);
-        }
-        Some(())
-    }
-}

@@ -20,7 +20,7 @@ use crate::os::backing::{Backing, Run};
 /// with an eighth for 2^48.
 const MOST: usize = 256;
 
-/// What an engine whose runs cannot be lengthened asks for when it holds `footprint` bytes.
+/// What an engine asks for that cannot lengthen every run, when it holds `footprint` bytes.
 pub fn wish(growth: Growth, footprint: usize) -> usize {
     match growth {
         Growth::Exact => (footprint / 16).max(4 << 10),

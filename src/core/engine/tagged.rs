@@ -3,7 +3,7 @@
 use super::{Engine, Figures, Grant, Held, Kind, Piece};
 use crate::block::segment::OVERHEAD;
 use crate::block::tag::OWN;
-use crate::block::{Block, WORD};
+use crate::block::{Block, Tag, WORD};
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
@@ -39,6 +39,18 @@ impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
             };
             see(Piece { start: block.addr(), size: tag.size(), lead: WORD, kind });
         });
+    }
+
+    fn each_free(&self, see: &mut dyn FnMut(usize, usize)) {
+        let listed = self.index().each_free(self.segments(), &mut |block, tag| see(block.addr(), tag.size()));
+        if !listed {
+            let mut by_address = |block: Block, tag: Tag| {
+                if !tag.is_used() {
+                    see(block.addr(), tag.size());
+                }
+            };
+            Self::walk(self, &mut by_address);
+        }
     }
 
     fn figures(&self) -> Figures {

@@ -10,13 +10,17 @@ use super::{Growth, Heap, Placed};
 use crate::block::segment::OVERHEAD;
 use crate::block::tag::{PREV_USED, Tag, USED};
 use crate::block::{ALIGN, Block, SMALLEST, Segment, WORD};
-use crate::os::backing::{Backing, Run};
+use crate::os::backing::{Backing, HUGE_PAGE, Run};
 use crate::os::{PAGE, round_up};
 use crate::policy::FreeIndex;
 
 /// Least and most that a geometric growth asks for.
 const LEAST_GROWTH: usize = 64 << 10;
 const MOST_GROWTH: usize = 64 << 20;
+/// The most that it asks for while its pages are small: all of them are filled at once.
+const MOST_STEP: usize = 128 << 10;
+/// The footprint from which on growth counts as sustained.
+const SUSTAINED: usize = 1 << 20;
 
 /// The end of a segment: the free bytes before the epilogue, if any.
 struct Brink {
@@ -153,17 +157,30 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     }
 
     fn ask(&mut self, end: *mut u8, least: usize) -> Option<Run> {
-        let want = match self.shape.growth {
-            Growth::Exact => least,
-            Growth::Geometric => {
-                let part = self.counts.footprint / 16;
-                round_up(least.max(part.clamp(LEAST_GROWTH, MOST_GROWTH)), PAGE)
-            }
+        let run = match self.shape.growth {
+            Growth::Exact => self.backing.grow(end, least, least)?,
+            Growth::Geometric => self.ask_ahead(end, least)?,
         };
-        let run = self.backing.grow(end, least, want)?;
         self.counts.grows += 1;
         self.counts.footprint += run.len;
         self.counts.peak_footprint = self.counts.peak_footprint.max(self.counts.footprint);
+        Some(run)
+    }
+
+    /// A run for `least` bytes and those to come. A heap that small blocks have grown for a while
+    /// will fill it: so it gets its pages in one call, and a large heap gets huge ones.
+    fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
+        let footprint = self.counts.footprint;
+        let is_huge = footprint >= self.shape.huge;
+        let most = if is_huge { MOST_GROWTH } else { MOST_STEP };
+        let step = (footprint / 32).clamp(LEAST_GROWTH, most);
+        let want = least.max(step);
+        let whole = if is_huge { HUGE_PAGE } else { PAGE };
+        let want = round_up(end.addr().checked_add(want)?, whole) - end.addr();
+        let run = self.backing.grow(end, least, want)?;
+        if footprint >= SUSTAINED && least <= LEAST_GROWTH {
+            self.backing.expect(run.base, run.len, is_huge);
+        }
         Some(run)
     }
 

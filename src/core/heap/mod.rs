@@ -28,6 +28,8 @@ mod laws;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod paper;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -54,7 +56,8 @@ pub enum Coalesce {
 pub enum Growth {
     /// What is missing, to the byte: for replays that measure utilisation.
     Exact,
-    /// A sixteenth of the footprint, at least 64 KiB and at most 64 MiB; what is missing if that is more.
+    /// A thirty-second of the footprint, at least 64 KiB and at most 128 KiB, or up to 64 MiB in
+    /// huge pages; what is missing if that is more.
     Geometric,
 }
 
@@ -69,12 +72,19 @@ pub struct Shape {
     pub growth: Growth,
     /// Free bytes at the top that a trim leaves to the heap.
     pub keep: usize,
+    /// The footprint in bytes from which on the heap grows by huge pages.
+    pub huge: usize,
 }
 
 impl Shape {
     /// The settings of the process heap.
-    pub const DEFAULT: Self =
-        Self { split: SMALLEST, coalesce: Coalesce::Immediate, growth: Growth::Geometric, keep: 128 << 10 };
+    pub const DEFAULT: Self = Self {
+        split: SMALLEST,
+        coalesce: Coalesce::Immediate,
+        growth: Growth::Geometric,
+        keep: 128 << 10,
+        huge: 32 << 20,
+    };
 }
 
 /// What a heap has done, and what it holds.
@@ -159,6 +169,8 @@ pub struct Heap<B, I> {
     shape: Shape,
     /// Free blocks that a deferred merge has not seen.
     unmerged: usize,
+    /// AGED while what is released has lain idle elsewhere, else nothing.
+    ripe: u64,
     tending: Tending,
     backing: B,
     index: I,
@@ -195,6 +207,7 @@ impl<B, I> Heap<B, I> {
                 shrinks: 0,
             },
             unmerged: 0,
+            ripe: 0,
             tending: Tending::NEVER,
         }
     }

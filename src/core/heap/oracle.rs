@@ -7,13 +7,14 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::draw::{EXACT, arena};
+use super::paper::{BOOK, E64, Format, Paper};
 use super::{Heap, Request};
 use crate::block::Block;
 use crate::os::fake::Arena;
 use crate::policy::{AnyIndex, Policy};
 
 /// A program's life in terms of its block numbers.
-enum Step {
+pub(super) enum Step {
     Allocate(usize, usize),
     Resize(usize, usize),
     Free(usize),
@@ -152,6 +153,61 @@ fn the_realloc_traces_use_what_the_oracle_says() {
 
     assert_row("realloc", &first, Realloc::Copy, [33.3, 33.4, 33.4, 33.4, 33.4]);
     assert_row("realloc2", &second, Realloc::Copy, [50.0; 5]);
+}
+
+/// The five classroom traces.
+fn traces() -> [(&'static str, Vec<Step>); 5] {
+    [
+        ("coalescing", coalescing()),
+        ("binary", binary_of(2000, 64, 448, 512)),
+        ("binary2", binary_of(4000, 16, 112, 128)),
+        ("realloc", realloc_of(512, 128, 128)),
+        ("realloc2", realloc_of(4092, 5, 16)),
+    ]
+}
+
+#[test]
+fn the_format_of_the_textbook_uses_what_the_oracle_says() {
+    let expected = [
+        [66.5, 66.5, 66.5, 66.5, 66.5],
+        [54.9, 54.9, 54.9, 54.9, 54.9],
+        [51.3, 51.3, 51.3, 51.3, 51.3],
+        [26.6, 26.6, 31.4, 26.6, 26.0],
+        [33.9, 45.1, 30.4, 33.9, 33.9],
+    ];
+
+    for ((name, steps), row) in traces().iter().zip(expected) {
+        for (policy, expected) in POLICIES.into_iter().zip(row) {
+            let got = Paper::new(BOOK, policy, BOOK.chunk).play(steps);
+            assert!((got - expected).abs() <= 0.5, "{name} {}: {got:.2}, not {expected}", policy.name());
+        }
+    }
+}
+
+#[test]
+fn the_heap_uses_as_much_as_its_naive_twin_on_paper() {
+    for (name, steps) in traces() {
+        for policy in POLICIES {
+            let (twin, heap) =
+                (Paper::new(E64, policy, 0).play(&steps), Player::new(policy).play(&steps, Realloc::Copy));
+            assert!((twin - heap).abs() < 0.1, "{name} {}: {heap:.3}, the twin {twin:.3}", policy.name());
+        }
+    }
+}
+
+/// The exercise of a course on operating systems: 16 bytes in front of each of five requests, a heap
+/// of 1024 bytes.
+#[test]
+fn five_requests_leave_a_rest_of_776_and_once_freed_one_block_of_1024() {
+    let exercise = Format { over: 16, step: 8, smallest: 24, rest: 32, around: 0, chunk: 0 };
+    let mut paper = Paper::new(exercise, Policy::ImplicitFirst, 1024);
+
+    let blocks = [8, 16, 32, 48, 64].map(|len| paper.allocate(len));
+    let placed = paper.sizes();
+    [1, 3, 0, 4, 2].into_iter().for_each(|n| paper.free(blocks[n]));
+
+    assert_eq!(placed, [24, 32, 48, 64, 80, 776]);
+    assert_eq!(paper.sizes(), [1024]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             self.unmerged += 1;
             return self.leave(block, tag.size(), tag.only(PREV_USED));
         }
-        let (start, merged) = self.merge(block, Tag::new(tag.size(), tag.only(PREV_USED)));
+        let (start, merged) = self.merge(block, Tag::new(tag.size(), tag.only(PREV_USED) | self.ripe));
         self.leave(start, merged.size(), merged.only(PREV_USED | AGED));
     }
 

@@ -51,6 +51,11 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.idle_bytes() > LEAST_IDLE + self.counts.footprint / 32
     }
 
+    /// Says whether what is released from now on has lain idle for a while already, in a cache.
+    pub const fn ripen(&mut self, is_ripe: bool) {
+        self.ripe = if is_ripe { AGED } else { 0 };
+    }
+
     /// Sweeps if the last sweep was `interval` ago; `now` and `interval` in milliseconds.
     pub fn tend(&mut self, now: u64, interval: u64) {
         if now.wrapping_sub(self.tending.last) < interval {

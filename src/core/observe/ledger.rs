@@ -35,7 +35,7 @@ macro_rules! ledger {
 }
 
 ledger! {
-    live "in the hands of the program, in tagged blocks and slabs";
+    live "in the hands of the program, in blocks and slabs";
     slack "rounding at the ends of mappings";
     tags "headers of used blocks";
     slab_tables "what the spans of slabs cannot hold";

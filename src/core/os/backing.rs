@@ -16,7 +16,7 @@ use core::ptr;
 
 use super::call;
 use super::lot::Lot;
-use super::{PAGE, round_up};
+use super::{PAGE, round_down, round_up};
 
 /// A piece of fresh memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,16 @@ pub trait Backing {
 
     /// Drops the contents of whole pages: they cost no memory until they are touched again.
     fn purge(&mut self, at: *mut u8, len: usize) -> bool;
+
+    /// Says that the fresh bytes at `at` will soon be used from one end to the other, and whether
+    /// huge pages suit them.
+    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+        let _ = (at, len, huge);
+    }
 }
+
+/// Bytes of a huge page.
+pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 const LEAST_MAPPING: usize = 1 << 20;
@@ -91,6 +100,23 @@ impl System {
         self.first != 0 && at.addr() >= self.first && at.addr() < call::current_break().addr()
     }
 
+    /// Lowers the break by `len` bytes to `from`. The kernel keeps the page that the break comes
+    /// to stand in, with what is written there: whoever gets it next wants zeros ([K1](self)).
+    fn lower(from: *mut u8, len: usize) -> bool {
+        let rest = len.min(round_up(from.addr(), PAGE) - from.addr());
+        let mut before = [0; PAGE];
+        // SAFETY: [K1]: these bytes are the heap's until the break is lowered.
+        unsafe { before.as_mut_ptr().copy_from_nonoverlapping(from, rest) };
+        // SAFETY: as above.
+        unsafe { from.write_bytes(0, rest) };
+        let lowered = call::set_break(from);
+        if !lowered {
+            // SAFETY: as above: the break stands where it stood.
+            unsafe { from.copy_from_nonoverlapping(before.as_ptr(), rest) };
+        }
+        lowered
+    }
+
     fn grow_break(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
         let now = call::current_break();
         if now.is_null() || self.only_maps {
@@ -133,7 +159,7 @@ impl Backing for System {
             return call::unmap(from, len);
         }
         // A stranger who moved the break since is left alone: the tail stays ours, unused.
-        call::current_break() == from.wrapping_add(len) && call::set_break(from)
+        call::current_break() == from.wrapping_add(len) && Self::lower(from, len)
     }
 
     fn release(&mut self, run: Run) -> bool {
@@ -142,6 +168,15 @@ impl Backing for System {
 
     fn purge(&mut self, at: *mut u8, len: usize) -> bool {
         call::drop_pages(at, len)
+    }
+
+    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+        let page = if huge { HUGE_PAGE } else { PAGE };
+        let (from, to) = (round_up(at.addr(), page), round_down(at.addr() + len, page));
+        if from < to {
+            let call = if huge { call::thicken_pages } else { call::fill_pages };
+            call(at.with_addr(from), to - from);
+        }
     }
 }
 

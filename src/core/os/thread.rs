@@ -11,7 +11,7 @@
 use core::ffi::c_void;
 
 /// Bytes that there are for a thread's structure.
-pub const MAIN_BYTES: usize = 4096;
+pub const MAIN_BYTES: usize = 2688;
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -54,7 +54,7 @@ pub fn last() -> *mut u8 {
 }
 
 /// Zeroed room for the structure of the first thread: in the heap it would touch a page for itself.
-#[repr(C, align(4096))]
+#[repr(C, align(64))]
 struct Room(core::cell::UnsafeCell<[u8; MAIN_BYTES]>);
 
 // SAFETY: only the first thread uses it.

@@ -16,7 +16,7 @@
 use super::FreeIndex;
 use super::list::List;
 use super::tree::Tree;
-use crate::block::{Block, Free, Segments};
+use crate::block::{Block, Free, Segments, Tag};
 
 const EXACT: usize = 32;
 const PER_DOUBLING: usize = 16;
@@ -49,6 +49,8 @@ pub trait Bin {
     fn drop(&mut self, block: Block, size: usize, segments: &Segments);
     /// Chooses a block of at least `need` bytes and takes it out.
     fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Block>;
+    /// Calls `see` with every block in the order of the bin.
+    fn each(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag));
 }
 
 impl Bin for List {
@@ -72,6 +74,10 @@ impl Bin for List {
         self.unlink(block, segments);
         Some(block)
     }
+
+    fn each(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) {
+        self.iter(segments).for_each(|(block, tag)| see(block, tag));
+    }
 }
 
 impl Bin for Tree {
@@ -91,6 +97,10 @@ impl Bin for Tree {
 
     fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Block> {
         self.take(need, segments, probes)
+    }
+
+    fn each(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) {
+        self.each(segments, see);
     }
 }
 
@@ -172,6 +182,11 @@ impl<T: Bin> FreeIndex for Bins<T> {
             }
             bin += 1;
         }
+    }
+
+    fn each_free(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) -> bool {
+        self.bins.iter().for_each(|bin| bin.each(segments, see));
+        true
     }
 }
 

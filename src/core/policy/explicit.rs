@@ -6,7 +6,7 @@ use core::ptr;
 use super::FreeIndex;
 use super::fit::Fit;
 use super::list::List;
-use crate::block::{Block, Free, Segments};
+use crate::block::{Block, Free, Segments, Tag};
 
 /// Where a freed block enters the list.
 pub trait Order {
@@ -89,5 +89,10 @@ impl<O: Order, F: Fit> FreeIndex for Explicit<O, F> {
 
     fn forget(&mut self) {
         self.rover = 0;
+    }
+
+    fn each_free(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) -> bool {
+        self.list.iter(segments).for_each(|(block, tag)| see(block, tag));
+        true
     }
 }

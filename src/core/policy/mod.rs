@@ -42,6 +42,12 @@ pub trait FreeIndex {
 
     /// Blocks have vanished at the end of a segment: no memory of places is valid.
     fn forget(&mut self) {}
+
+    /// Calls `see` with every free block in the order in which this index keeps them; `false`,
+    /// without a call, if that is the order of the blocks themselves.
+    fn each_free(&self, _segments: &Segments, _see: &mut dyn FnMut(Block, Tag)) -> bool {
+        false
+    }
 }
 
 /// The tag of the free block that `link` leads to ([P2](self)).

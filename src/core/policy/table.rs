@@ -13,7 +13,7 @@ use super::fit::{BestFit, FirstFit, NextFit, WorstFit};
 use super::implicit::Implicit;
 use super::list::List;
 use super::tree::Tree;
-use crate::block::{Block, Free, Segments};
+use crate::block::{Block, Free, Segments, Tag};
 
 /// Calls the macro `$use` with all rows, in two groups: `Variant module "name" Type => "help";`.
 #[macro_export]
@@ -161,6 +161,12 @@ macro_rules! define {
             fn forget(&mut self) {
                 match self {
                     $(Self::$variant(index) => index.forget(),)*
+                }
+            }
+
+            fn each_free(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) -> bool {
+                match self {
+                    $(Self::$variant(index) => index.each_free(segments, see),)*
                 }
             }
         }

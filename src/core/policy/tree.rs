@@ -16,7 +16,7 @@
 use core::ptr;
 
 use super::checked;
-use crate::block::{Block, Segments};
+use crate::block::{Block, Segments, Tag};
 use crate::fatal;
 
 const SMALLER: usize = 0;
@@ -69,6 +69,11 @@ impl Tree {
         }
     }
 
+    /// Calls `see` with every block, by size and then by address.
+    pub fn each(&self, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) {
+        each_below((&raw const self.root).cast_mut(), segments, see);
+    }
+
     /// Takes the smallest block of at least `need` bytes out; the lowest address wins a tie.
     pub fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Block> {
         let mut slot: Slot = &raw mut self.root;
@@ -85,6 +90,18 @@ impl Tree {
         let (slot, block) = best?;
         join(slot, block, segments);
         Some(block)
+    }
+}
+
+/// Calls `see` with the blocks of the subtree in `slot`, by size and then by address.
+fn each_below(slot: Slot, segments: &Segments, see: &mut dyn FnMut(Block, Tag)) {
+    // SAFETY: as in `node_at`.
+    let link = unsafe { slot.read() };
+    if !link.is_null() {
+        let (block, tag) = checked(link, segments);
+        each_below(side(block, SMALLER), segments, see);
+        see(block, tag);
+        each_below(side(block, LARGER), segments, see);
     }
 }
 

@@ -23,7 +23,7 @@ pub const GRANULE: usize = 1 << GRANULE_SHIFT;
 pub const GRANULE_SHIFT: u32 = 16;
 
 /// Bytes of a thread's bin: the map knows where the bin of a slab's class stands.
-pub const BIN: usize = 40;
+pub const BIN: usize = 32;
 
 /// What lives in a granule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   the heap has grown or shrunk ─► its granules are claimed in the rooms
-//!   a call comes by              ─► half a second later: the depot aired, pages purged, the break lowered
+//!   a call comes by              ─► a while later: the depot aired, pages purged, the break lowered
 //! ```
 
 use super::State;
@@ -11,7 +11,11 @@ use crate::os::clock;
 use crate::slab::rooms::{Room, Rooms};
 
 /// Milliseconds after which full magazines that nobody wanted go back to their rooms.
-const AIRING: u64 = 500;
+const AIRING: u64 = 250;
+
+/// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
+/// slower call, so little is left to chance.
+const RESTLESS: usize = 8 << 20;
 
 impl State {
     /// Tells the rooms how far the heap reaches now.
@@ -56,11 +60,11 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    /// Whether the depot should be looked through: half a second has passed, or the heap has grown
-    /// by a quarter.
+    /// Whether the depot should be looked through: a quarter of a second has passed, or the heap has
+    /// grown by a sixteenth, while what some class keeps could have served another.
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 4 + (1 << 20);
+        let grown = footprint > self.aired_at + self.aired_at / 16;
         if !grown && !self.airing.is_due() {
             return false;
         }
@@ -75,6 +79,18 @@ impl State {
     /// Whether so much memory lies idle that it should go back before long.
     pub(in crate::allocator) const fn is_idle(&self) -> bool {
         self.heap.is_idle() && self.settings.purge != 0
+    }
+
+    /// Whether so much lies idle, with the `resting` bytes of the depot, that every call should look
+    /// whether it is time to give it back.
+    pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
+        let most = RESTLESS + self.heap.counts().footprint / 4;
+        self.heap.idle_bytes() + resting > most && self.settings.purge != 0
+    }
+
+    /// Says whether what is given from now on has lain idle in a cache.
+    pub(in crate::allocator) const fn ripen(&mut self, is_ripe: bool) {
+        self.heap.ripen(is_ripe);
     }
 
     /// Gives back what has lain idle, if the time has come.

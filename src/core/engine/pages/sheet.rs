@@ -1,10 +1,11 @@
-//! One run of a page heap: pages first, a card of 64 bytes for each of them behind.
+//! One run of a page heap: cards of 64 bytes first, then a page for each of them; the cards are
+//! for more pages than there are at first, so that the run can be lengthened.
 //!
 //! ```text
-//!   ├──────┼──────┼──────┼──────┼─ … ─┼──────────────────────┼──────┤
-//!   │ lead │ page │ page │ page │     │ card │ card │ card … │ rest │
-//!   ├──────┼──────┼──────┼──────┼─ … ─┼──────────────────────┼──────┤
-//!          ▲ base, a page's start     ▲ base + pages * PAGE
+//!   ├──────┼──────┼─ … ─┼──────┼──────┼──────┼──────┼─ … ─┼──────┤
+//!   │ card │ card │ spare cards│ lead │ page │ page │     │ rest │  ◄─ grows here
+//!   ├──────┼──────┼─ … ─┼──────┼──────┼──────┼──────┼─ … ─┼──────┤
+//!   ▲ base: `room` cards              ▲ first, a page's start
 //! ```
 //!
 //! - **PS1** Pages and cards lie inside the run, and the run is the engine's alone. A fresh run
@@ -13,8 +14,7 @@
 
 use core::ptr;
 
-use crate::engine::runs::Runs;
-use crate::os::backing::Run;
+use crate::engine::runs::{Runs, Site};
 use crate::os::{PAGE, round_up};
 
 /// Words of one bit for each 16 bytes of a page.
@@ -64,26 +64,44 @@ const _: () = assert!(size_of::<Card>() == 64);
 #[derive(Clone, Copy, Debug)]
 pub struct Sheet {
     base: *mut u8,
+    first: *mut u8,
     pages: usize,
+    room: usize,
 }
 
 impl Sheet {
-    /// Bytes of a run that holds `pages` if it begins at a page, or else for certain.
-    pub const fn bytes_for(pages: usize, aligned: bool) -> usize {
-        pages * (PAGE + size_of::<Card>()) + if aligned { 0 } else { PAGE - 16 }
+    /// Bytes of a run with `room` cards that holds `pages`, wherever it begins.
+    pub const fn bytes_for(pages: usize, room: usize) -> usize {
+        room * size_of::<Card>() + (PAGE - 16) + pages * PAGE
     }
 
-    /// How `run` is laid out.
+    /// Most cards in a run of `len` bytes whose pages all have one.
+    pub const fn room_in(len: usize) -> usize {
+        len / (PAGE + size_of::<Card>())
+    }
+
+    /// How the run at `site` is laid out; its note is the number of its cards.
     #[inline]
-    pub fn of(run: Run) -> Self {
-        let lead = round_up(run.base.addr(), PAGE) - run.base.addr();
-        let pages = run.len.saturating_sub(lead) / (PAGE + size_of::<Card>());
-        Self { base: run.base.wrapping_add(lead), pages }
+    pub fn of(site: &Site<usize>) -> Self {
+        let Site { run, note: room } = *site;
+        let head = round_up(run.base.addr() + room * size_of::<Card>(), PAGE) - run.base.addr();
+        let pages = (run.len.saturating_sub(head) / PAGE).min(room);
+        Self { base: run.base, first: run.base.wrapping_add(head), pages, room }
+    }
+
+    /// The first byte of its run.
+    pub const fn base(&self) -> *mut u8 {
+        self.base
     }
 
     /// Its pages.
     pub const fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// Pages that it could have more.
+    pub const fn spare(&self) -> usize {
+        self.room - self.pages
     }
 
     /// Bytes of its pages.
@@ -94,13 +112,13 @@ impl Sheet {
     /// Where page `at` begins.
     #[inline]
     pub fn address(&self, at: usize) -> *mut u8 {
-        self.base.wrapping_add(at * PAGE)
+        self.first.wrapping_add(at * PAGE)
     }
 
     /// The page that holds `address`, which lies in the run.
     #[inline]
     pub fn page_of(&self, address: usize) -> Option<usize> {
-        let at = address.wrapping_sub(self.base.addr()) / PAGE;
+        let at = address.wrapping_sub(self.first.addr()) / PAGE;
         (at < self.pages).then_some(at)
     }
 
@@ -108,14 +126,14 @@ impl Sheet {
     #[inline]
     pub fn card(&self, at: usize) -> *mut Card {
         assert!(at < self.pages, "[PS1]");
-        self.base.wrapping_add(self.page_bytes()).cast::<Card>().wrapping_add(at)
+        self.base.cast::<Card>().wrapping_add(at)
     }
 }
 
 /// The sheet that `card` belongs to, and its page.
-pub fn sheet_of(runs: &Runs<()>, card: *mut Card) -> Option<(Sheet, usize)> {
-    let sheet = Sheet::of(runs.sites()[runs.holding(card.addr())?].run);
-    let offset = card.addr().checked_sub(sheet.base.addr() + sheet.page_bytes())?;
+pub fn sheet_of(runs: &Runs<usize>, card: *mut Card) -> Option<(Sheet, usize)> {
+    let sheet = Sheet::of(&runs.sites()[runs.holding(card.addr())?]);
+    let offset = card.addr() - sheet.base.addr();
     Some((sheet, offset / size_of::<Card>())).filter(|(sheet, at)| *at < sheet.pages)
 }
 

@@ -57,3 +57,42 @@ fn spans_are_aligned_without_waste() {
     assert_eq!(b.start.addr() % (1 << 20), 0);
     assert_eq!(b.pages, 3);
 }
+
+#[test]
+fn the_last_span_grows_with_its_run() {
+    let mut pages = Pages::new(arena(4 << 20), Growth::Exact);
+    let _first = pages.take(3, PAGE).unwrap();
+    let last = pages.take(1, PAGE).unwrap();
+
+    let grown = (2..=40).all(|count| pages.resize(pages.span_of(last.card), count));
+
+    assert!(grown, "there are cards for 64 pages");
+    assert_eq!(pages.span_of(last.card).pages, 40);
+    assert_eq!((pages.runs.sites().len(), pages.figures().free), (1, 0));
+    assert_eq!(pages.figures().metadata, pages.figures().footprint - 43 * PAGE);
+}
+
+#[test]
+fn new_pages_are_one_with_the_free_ones_before_them() {
+    let mut pages = Pages::new(arena(4 << 20), Growth::Exact);
+    let [_a, b] = [2, 10].map(|count| pages.take(count, PAGE).unwrap());
+    pages.give(b);
+
+    let wider = pages.take(25, PAGE).unwrap();
+
+    assert_eq!(wider.start, b.start);
+    assert_eq!((pages.runs.sites().len(), pages.figures().free), (1, 0));
+}
+
+#[test]
+fn a_run_without_cards_to_spare_is_followed_by_a_larger_one() {
+    let mut pages = Pages::new(arena(64 << 20), Growth::Exact);
+
+    let held: std::vec::Vec<_> = (0..4000).map(|_| pages.take(1, PAGE).unwrap()).collect();
+
+    assert!(pages.runs.sites().len() <= 5, "{} runs", pages.runs.sites().len());
+    assert!(pages.figures().metadata * 30 < pages.figures().footprint, "{:?}", pages.figures());
+    held.into_iter().for_each(|span| pages.give(span));
+    assert!(pages.trim(0));
+    assert_eq!(pages.figures().footprint, 0);
+}

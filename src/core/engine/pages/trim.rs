@@ -11,7 +11,7 @@ impl<B: Backing> Pages<B> {
     pub fn trim(&mut self, keep: usize) -> bool {
         let (before, mut spare) = (self.figures.footprint, self.figures.free.saturating_sub(keep));
         for site in (0..self.runs.sites().len()).rev() {
-            let bytes = Sheet::of(self.runs.sites()[site].run).page_bytes();
+            let bytes = Sheet::of(&self.runs.sites()[site]).page_bytes();
             if bytes <= spare && self.give_back(site) {
                 spare -= bytes;
             }
@@ -22,7 +22,7 @@ impl<B: Backing> Pages<B> {
     /// Gives a run back that is one free span; whether it was one and the backing took it.
     fn give_back(&mut self, site: usize) -> bool {
         let run = self.runs.sites()[site].run;
-        let sheet = Sheet::of(run);
+        let sheet = Sheet::of(&self.runs.sites()[site]);
         if Self::free_at(sheet, 0).unwrap_or(0) != sheet.pages() {
             return false;
         }
@@ -38,16 +38,17 @@ impl<B: Backing> Pages<B> {
         true
     }
 
+    /// A span is dropped whole, if half of it may go: runs grow, and one span may be all there is.
     fn purge(&mut self, mut spare: usize) -> bool {
         let mut any = false;
         for bin in (0..BINS).rev() {
             for card in self.bins[bin].iter() {
                 let span = self.span_of(card);
                 let bytes = span.pages * PAGE;
-                if !span.fresh && bytes <= spare && self.backing.purge(span.start, bytes) {
+                if !span.fresh && bytes / 2 <= spare && self.backing.purge(span.start, bytes) {
                     // SAFETY: [PG2]
                     unsafe { change(card, |card| card.fresh = true) };
-                    spare -= bytes;
+                    spare = spare.saturating_sub(bytes);
                     self.figures.shrinks += 1;
                     any = true;
                 }

@@ -1,0 +1,48 @@
+#!/bin/sh
+# How often each lock is taken for a million calls of malloc and free: by the rows of bench/load/threads.c, counted by
+# valgrind, so that the numbers are those of the instructions and not of a clock.
+#
+#   scripts/lock-counts.sh [ROW...]        a row is a name and a number of threads: server/4
+#
+# Wanted: valgrind, gcc, objdump, addr2line. A library with symbols is built in target/locks.
+set -eu
+cd "$(dirname "$0")/.."
+for tool in valgrind gcc objdump addr2line; do
+    command -v $tool >/dev/null || { echo "lock-counts: $tool is not installed (scripts/setup.sh installs it)" >&2; exit 1; }
+done
+out=target/locks
+CARGO_TARGET_DIR=$out CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 cargo build --quiet --release -p heapmm
+library=$PWD/$out/release/libheapmm.so
+gcc -O2 -pthread -o $out/threads bench/load/threads.c -lm
+
+# Every instruction that takes a lock, and which: what the depot's source was inlined around, or the state's.
+objdump -d --no-show-raw-insn "$library" | awk '/lock cmpxchg/ { sub(":", "", $1); print "0x" $1 }' >$out/takes
+while read -r address; do
+    chain=$(addr2line -i -e "$library" "$address")
+    case $chain in
+        *lock.rs*cache/depot.rs*) echo "$address depot" ;;
+        *lock.rs*allocator/*) echo "$address state" ;;
+    esac
+done <$out/takes >$out/kinds
+for name in malloc free; do
+    nm -D --defined-only "$library" | awk -v name=$name '$3 == name { sub("^0*", "", $1); print "0x" $1, "call" }'
+done >>$out/kinds
+
+printf '%-16s %12s %12s %12s\n' row calls state depot
+for row in "${@:-server/1 server/4 batch/4 uneven/4 phases/4 churn/4}"; do
+    for one in $row; do
+        rm -f $out/counts
+        valgrind --tool=callgrind --dump-instr=yes --dump-line=no --compress-pos=no --compress-strings=no \
+            --callgrind-out-file=$out/counts --trace-children=yes \
+            env LD_PRELOAD="$library" $out/threads "${one%/*}" 0.2 "${one#*/}" >/dev/null 2>$out/log
+        awk -v row="$one" '
+            NR == FNR { kind[$1] = $2; next }
+            /^ob=/ { ours = /libheapmm/ }
+            /^calls=/ { getline; next }
+            ours && $1 in kind { count[kind[$1]] += $2 }
+            END {
+                million = count["call"] / 1e6
+                printf "%-16s %12d %12.0f %12.0f\n", row, count["call"], count["state"] / million, count["depot"] / million
+            }' $out/kinds $out/counts
+    done
+done

@@ -1,0 +1,107 @@
+//! realloc: most calls leave the block where it is.
+//!
+//! ```text
+//!   fits its class? stays │ small? copied from bin to bin │ the heap lengthens it │ copied
+//! ```
+//!
+//! A copy of some kilobytes between two bins costs less than two changes of the heap, and what
+//! grows goes on growing: so the copy is longer than was asked for, by a half or by a quarter.
+
+use super::{Allocator, Misuse};
+use crate::os::call;
+use crate::slab::class::{self, LARGEST, LARGEST_SLAB};
+use crate::slab::mark;
+
+/// The longest block that is copied without asking the heap.
+const LONGEST_COPIED: usize = 16 << 10;
+
+/// What becomes of a block that shall have another length.
+enum Fate {
+    /// It has room, and not too much.
+    Stays,
+    /// It has so many bytes, to be copied.
+    Moves(usize),
+    /// Only the heap knows.
+    Unknown,
+}
+
+impl Allocator {
+    /// Makes the block at `payload`, which is not null, hold `len` bytes; it may move. Null with
+    /// ENOMEM leaves it as it was.
+    #[inline]
+    pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        match self.fate(payload, len) {
+            Fate::Stays => payload,
+            Fate::Moves(has) => self.move_to(payload, has, len),
+            Fate::Unknown => self.resize_in_heap(payload, len),
+        }
+    }
+
+    #[inline]
+    fn fate(&self, payload: *mut u8, len: usize) -> Fate {
+        let room = self.rooms.at(payload.addr());
+        let Some(class) = room.class() else { return self.fate_of_block(payload, len) };
+        // SAFETY: the room says that sixteen bytes are readable.
+        if !room.may_start(payload.addr()) || unsafe { mark::is_set(payload) } {
+            return Fate::Unknown;
+        }
+        let has = class::len_of(class);
+        if len <= has && len >= has / 2 { Fate::Stays } else { Fate::Moves(has) }
+    }
+
+    #[inline]
+    fn fate_of_block(&self, payload: *mut u8, len: usize) -> Fate {
+        let Some(has) = self.tagged_len(payload) else { return Fate::Unknown };
+        // What a copy gave it to grow must not be cut off by the next call.
+        let least = if has <= LONGEST_COPIED { has / 2 } else { has / 4 * 3 };
+        // SAFETY: a live tagged block has sixteen bytes.
+        if len < least || unsafe { mark::is_set(payload) } {
+            Fate::Unknown
+        } else if len <= has {
+            Fate::Stays
+        } else if len <= LONGEST_COPIED {
+            Fate::Moves(has)
+        } else {
+            Fate::Unknown
+        }
+    }
+
+    #[inline(never)]
+    fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        let Some(mut state) = self.enter() else {
+            let has = self.usable_unlocked(payload);
+            let moved = has.and_then(|has| self.reentry.resize(payload, has, len));
+            return moved.unwrap_or_else(call::out_of_memory);
+        };
+        let held = match self.locate(&state, payload) {
+            Ok(held) => held,
+            Err(fault) => {
+                let errors = state.settings().errors;
+                drop(state);
+                Misuse { call: "realloc", payload, fault }.report(errors);
+                return call::out_of_memory();
+            }
+        };
+        if let Some(payload) = state.resize(&self.rooms, held, len) {
+            return payload;
+        }
+        drop(state);
+        self.move_to(payload, held.len, len)
+    }
+
+    /// A new block with the contents of the old one, which has `has` bytes.
+    #[inline(never)]
+    fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
+        let more = if len <= LARGEST_SLAB { len / 2 } else { len / 4 };
+        let ample = if len > has && len <= LARGEST { len + more } else { len };
+        let new = self.allocate(ample);
+        if new.is_null() {
+            return new;
+        }
+        let keep = has.min(len);
+        // SAFETY: the old block has `keep` bytes and the new one at least as many.
+        unsafe { new.copy_from_nonoverlapping(payload, keep) };
+        self.release(payload);
+        new
+    }
+}

@@ -1,0 +1,158 @@
+//! A bin: the objects of one class that a thread keeps.
+//!
+//! ```text
+//!   loaded ├ object ┼ object ┼ ▲ ┼ ─ ┼ ─ ┤       spare ├ full, or empty, or none ┤
+//!          low               top         high
+//! ```
+//!
+//! The object put in last is taken first: its lines and its page are warm. Between a full and an
+//! empty magazine a loop can swing as it likes without a call of the depot.
+
+use core::cell::Cell;
+use core::ptr;
+
+use super::magazine::Magazine;
+use crate::slab::rooms::BIN;
+
+/// The two magazines of one class: [X2](super).
+#[repr(C)]
+#[derive(Debug)]
+pub struct Bin {
+    /// Behind the last object of the loaded magazine.
+    top: Cell<*mut *mut u8>,
+    /// Its first slot, or null: there is none.
+    low: Cell<*mut *mut u8>,
+    /// Behind its last slot.
+    high: Cell<*mut *mut u8>,
+    /// The other magazine, or null.
+    spare: Cell<*mut Magazine>,
+}
+
+const _: () = assert!(size_of::<Bin>() == BIN);
+
+impl Bin {
+    /// Takes the object that was put in last; `None` if there is none.
+    #[inline(always)]
+    pub fn pop(&self) -> Option<*mut u8> {
+        let top = self.top.get();
+        if top == self.low.get() {
+            return None;
+        }
+        let top = top.wrapping_sub(1);
+        // SAFETY: [X2]
+        let object = unsafe { top.read() };
+        self.top.set(top);
+        Some(object)
+    }
+
+    /// Keeps an object; `false` if the magazine is full.
+    #[inline(always)]
+    pub fn push(&self, object: *mut u8) -> bool {
+        let top = self.top.get();
+        if top == self.high.get() {
+            return false;
+        }
+        // SAFETY: [X2]: not full, so there is a slot.
+        unsafe { top.write(object) };
+        self.top.set(top.wrapping_add(1));
+        true
+    }
+
+    /// Objects in the loaded magazine.
+    pub fn count(&self) -> usize {
+        slots_between(self.low.get(), self.top.get())
+    }
+
+    /// Slots of the loaded magazine.
+    pub fn cap(&self) -> usize {
+        slots_between(self.low.get(), self.high.get())
+    }
+
+    /// Slots without an object.
+    pub fn room(&self) -> usize {
+        slots_between(self.top.get(), self.high.get())
+    }
+
+    /// Whether there is a spare.
+    pub const fn has_spare(&self) -> bool {
+        !self.spare.get().is_null()
+    }
+
+    /// Whether the spare has an object.
+    pub fn is_spare_stocked(&self) -> bool {
+        // SAFETY: [X1](super): the spare is the bin's.
+        unsafe { self.spare.get().as_ref() }.is_some_and(|spare| spare.count > 0)
+    }
+
+    /// The spare becomes the loaded magazine, and the loaded one the spare.
+    pub fn swap(&self) {
+        let spare = self.take_spare();
+        self.spare.set(self.unload());
+        self.load(spare);
+    }
+
+    /// Loads `magazine`, or null; none is loaded.
+    pub fn load(&self, magazine: *mut Magazine) {
+        debug_assert!(self.low.get().is_null());
+        if magazine.is_null() {
+            return;
+        }
+        let low = Magazine::slots(magazine);
+        // SAFETY: the caller hands the magazine over.
+        let Magazine { count, cap, .. } = unsafe { magazine.read() };
+        let (count, cap) = (count as usize, cap as usize);
+        self.low.set(low);
+        self.high.set(low.wrapping_add(cap));
+        self.top.set(low.wrapping_add(count));
+    }
+
+    /// Takes the loaded magazine out; null if there was none.
+    pub fn unload(&self) -> *mut Magazine {
+        let (low, count) = (self.low.get(), self.count());
+        for place in [&self.low, &self.high, &self.top] {
+            place.set(ptr::null_mut());
+        }
+        if low.is_null() {
+            return ptr::null_mut();
+        }
+        let magazine = Magazine::of_slots(low);
+        // SAFETY: [X1](super): a loaded magazine is the bin's.
+        unsafe { (*magazine).count = count as u32 };
+        magazine
+    }
+
+    /// Takes the spare out; null if there was none.
+    pub const fn take_spare(&self) -> *mut Magazine {
+        self.spare.replace(ptr::null_mut())
+    }
+
+    /// Makes `magazine`, or null, the spare, if there is none.
+    pub fn keep_spare(&self, magazine: *mut Magazine) -> bool {
+        let is_free = self.spare.get().is_null();
+        if is_free {
+            self.spare.set(magazine);
+        }
+        is_free
+    }
+
+    /// Whether `object` rests in one of the two magazines.
+    pub fn holds(&self, object: *mut u8) -> bool {
+        let mut found = false;
+        self.each(|other| found |= other == object);
+        found
+    }
+
+    /// Calls `see` with every object of both magazines.
+    pub fn each(&self, mut see: impl FnMut(*mut u8)) {
+        let low = self.low.get();
+        // SAFETY: [X2]: the slots below the top are written.
+        (0..self.count()).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
+        if !self.spare.get().is_null() {
+            Magazine::objects(self.spare.get()).iter().for_each(|object| see(*object));
+        }
+    }
+}
+
+fn slots_between(low: *mut *mut u8, high: *mut *mut u8) -> usize {
+    (high.addr() - low.addr()) / size_of::<*mut u8>()
+}
