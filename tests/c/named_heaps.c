@@ -559,11 +559,11 @@ static void *makes_one_of_each(void *unused)
     return unused;
 }
 
-CASE(a_thread_with_a_stack_of_64_kib_can_make_everything)
+CASE(a_thread_with_a_stack_of_96_kib_can_make_everything)
 {
     pthread_attr_t small;
     pthread_t thread;
-    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 64 << 10) == 0);
+    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 96 << 10) == 0);
     CHECK_THAT(pthread_create(&thread, &small, makes_one_of_each, NULL), ==, 0);
     CHECK_THAT(pthread_join(thread, NULL), ==, 0);
 }
