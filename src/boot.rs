@@ -133,7 +133,7 @@ fn after_fork(is_child: bool) {
     // SAFETY: this thread, or the one it is a copy of, took these locks in `before_fork`.
     unsafe { ALLOCATOR.after_fork(taken, is_child) };
     // SAFETY: as above.
-    unsafe { NAMED.after_fork() };
+    unsafe { NAMED.after_fork(is_child) };
 }
 
 pub(crate) unsafe extern "C" fn thread_ended(_word: *mut c_void) {

@@ -60,7 +60,7 @@ pub struct heapmm_heap_stats_t {
 ///
 /// Heaps are safe to use from all threads, and in the child of a fork; not in signal handlers. What
 /// is freed stays with the heap until it is trimmed or destroyed. To make a heap takes less than
-/// 64 KiB of stack.
+/// 96 KiB of stack.
 ///
 /// # Safety
 ///

@@ -52,7 +52,7 @@ static inline const char *line_of(const char *text, const char *start)
     return NULL;
 }
 
-enum { THREADS = 4, FORKS = 40 };
+enum { THREADS = 4, FORKS = 15 };
 
 /* Runs `work` in some threads, and forks all the while; each child has to get through `child`. */
 static inline void beside_threads(void *(*work)(void *), void *argument, void (*child)(void *))

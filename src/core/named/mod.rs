@@ -31,7 +31,7 @@ pub use owner::Owner;
 pub use pools::PoolTotals;
 pub use trouble::{Name, Trouble};
 
-use self::cells::{Cells, Gate};
+use self::cells::{Cells, Gate, PATIENCE};
 use self::heaps::NamedHeap;
 use self::pools::NamedPool;
 use self::roll::Roll;
@@ -105,10 +105,11 @@ impl Named {
     /// Takes all locks for a fork.
     pub fn before_fork(&self) {
         // A signal handler that interrupted a holder forks: others may wait for what it holds.
-        let patient = self.visit().is_none_or(|hall| !hall.cells().into_iter().any(Cells::is_mine));
-        self.founding.hold(patient);
+        let is_inside = self.visit().is_some_and(|hall| hall.cells().into_iter().any(Cells::is_mine));
+        let mut tries = is_inside.then_some(PATIENCE);
+        self.founding.hold(&mut tries);
         for cells in self.visit().iter().flat_map(|hall| hall.cells()) {
-            cells.before_fork(patient);
+            cells.before_fork(&mut tries);
         }
     }
 
@@ -117,13 +118,13 @@ impl Named {
     /// # Safety
     ///
     /// This is the thread that called it, or its copy in the child.
-    pub unsafe fn after_fork(&self) {
+    pub unsafe fn after_fork(&self, is_child: bool) {
         for cells in self.visit().iter().flat_map(|hall| hall.cells()) {
             // SAFETY: the caller's promise.
-            unsafe { cells.after_fork() };
+            unsafe { cells.after_fork(is_child) };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.founding.release() };
+        unsafe { self.founding.release(is_child) };
     }
 }
 

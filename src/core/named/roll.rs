@@ -41,8 +41,11 @@ impl<T> Estate<T> {
             lot::unmap(this.cast(), Self::BYTES);
             return None;
         };
+        // Each in its place: the whole of it would stand on the stack once more.
         // SAFETY: as above.
-        unsafe { this.write(Self { body, lot: Lot::EMPTY }) };
+        unsafe { (&raw mut (*this).body).write(body) };
+        // SAFETY: as above.
+        unsafe { lot.write(Lot::EMPTY) };
         Some(this)
     }
 

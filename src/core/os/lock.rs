@@ -103,6 +103,20 @@ impl<T> Lock<T> {
         self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Frees the lock in the child of a fork if a thread holds it that was left behind; whether one
+    /// did. The value may be half changed then.
+    ///
+    /// # Safety
+    ///
+    /// This process is the child, and has no other thread yet.
+    pub unsafe fn inherit(&self) -> bool {
+        let lost = self.word.load(Ordering::Relaxed) != FREE && !self.is_mine();
+        if lost {
+            self.word.store(FREE, Ordering::Relaxed);
+        }
+        lost
+    }
+
     /// The value, for one who holds the lock without a guard.
     ///
     /// # Safety
