@@ -19,8 +19,10 @@ const LEAST_GROWTH: usize = 64 << 10;
 const MOST_GROWTH: usize = 64 << 20;
 /// The most that it asks for while its pages are small: all of them are filled at once.
 const MOST_STEP: usize = 128 << 10;
-/// The footprint from which on growth counts as sustained.
-const SUSTAINED: usize = 1 << 20;
+/// The footprint from which on growth counts as sustained: what lies unused in slabs is little then.
+const SUSTAINED: usize = 8 << 20;
+/// The largest block, in bytes, that will be filled if it is a slab: aligned to its own size.
+const LONGEST_DENSE: usize = 64 << 10;
 
 /// The end of a segment: the free bytes before the epilogue, if any.
 struct Brink {
@@ -57,6 +59,9 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             let room = if align > ALIGN { align } else { 0 };
             let whole = OVERHEAD.checked_add(need)?.checked_add(room)?;
             self.stretch(brink.segment, missing - tail, whole)?;
+            if need <= if align == need { LONGEST_DENSE } else { PAGE } {
+                self.expect_growth(brink.segment, tail);
+            }
         }
         None
     }
@@ -167,8 +172,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         Some(run)
     }
 
-    /// A run for `least` bytes and those to come. A heap that small blocks have grown for a while
-    /// will fill it: so it gets its pages in one call, and a large heap gets huge ones.
+    /// A run for `least` bytes and those to come.
     fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
         let footprint = self.counts.footprint;
         let is_huge = footprint >= self.shape.huge;
@@ -177,11 +181,18 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let want = least.max(step);
         let whole = if is_huge { HUGE_PAGE } else { PAGE };
         let want = round_up(end.addr().checked_add(want)?, whole) - end.addr();
-        let run = self.backing.grow(end, least, want)?;
-        if footprint >= SUSTAINED && least <= LEAST_GROWTH {
-            self.backing.expect(run.base, run.len, is_huge);
+        self.backing.grow(end, least, want)
+    }
+
+    /// Small blocks and slabs have grown the heap for a while and will fill what `segment` has got
+    /// behind its old `tail`: so it gets its pages in one call, and a large heap gets huge ones. Of
+    /// large blocks a program may touch little.
+    fn expect_growth(&mut self, segment: Segment, tail: usize) {
+        let (new, footprint) = (segment.tail() - tail.min(segment.tail()), self.counts.footprint);
+        if footprint >= SUSTAINED && self.segments.newest() == Some(segment) {
+            let from = segment.end().wrapping_sub(new);
+            self.backing.expect(from, new, footprint >= self.shape.huge);
         }
-        Some(run)
     }
 
     fn adopt(&mut self, run: Run) -> Option<()> {
