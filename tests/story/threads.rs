@@ -20,6 +20,11 @@ fn story_08_threads_that_die_with_live_blocks_do_not_blow_the_heap_up() {
 }
 
 #[test]
+fn small_blocks_of_two_threads_share_no_line() {
+    story("false_sharing", &[], None).run().succeeded().report();
+}
+
+#[test]
 fn story_09_a_hundred_idle_threads_stay_small() {
     for policy in POLICIES {
         story("idle", &[], policy).run().succeeded();

@@ -125,14 +125,30 @@ impl Allocator {
     #[inline(never)]
     pub(super) fn release_overflow(&self, object: *mut u8, place: usize, thread: &Thread) {
         let class = class_at(place);
-        if self.make_room(bin_of(thread, class), class).is_some() {
+        let bin = bin_of(thread, class);
+        let is_first = bin.cap() == 0;
+        if self.make_room(bin, class).is_some() {
             // SAFETY: the object is free.
             unsafe { mark::set(object) };
-            bin_of(thread, class).push(object);
+            bin.push(object);
         } else {
             self.give(object);
         }
+        if is_first {
+            self.cover(thread, class);
+        }
         self.reopen(thread);
+    }
+
+    /// The first object that this thread has put into a bin may be another thread's, and its line
+    /// shared: objects with lines of their own lie above it.
+    fn cover(&self, thread: &Thread, class: usize) {
+        let is_crowd = || self.enter().is_some_and(|state| state.threads().is_crowd());
+        if class::line_mates(class) > 1 && is_crowd() {
+            let mut batch = [core::ptr::null_mut(); MOST_GRAB];
+            let got = self.fetch(thread, class, &mut batch).unwrap_or(0);
+            self.stock(thread, class, &batch[..got]);
+        }
     }
 
     /// An object for a bin that has none to take, and more for its next requests.
@@ -146,16 +162,27 @@ impl Allocator {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
-        let grab = thread.grab(class, most_grab(class));
-        let got = match self.enter() {
-            Some(mut state) => {
-                self.air(&mut state, thread);
-                state.take(&self.rooms, class, &mut batch[..grab])
-            }
-            None => return self.reentry.allocate(class::len_of(class), ALIGN).map(|grant| grant.payload),
+        let Some(got) = self.fetch(thread, class, &mut batch) else {
+            return self.reentry.allocate(class::len_of(class), ALIGN).map(|grant| grant.payload);
         };
-        self.stock(thread, class, batch.get(1..got).unwrap_or(&[]));
-        taken(if got > 0 { Some(batch[0]) } else { bin.pop() })
+        // The last is the freshest: if any has a line of its own, it has.
+        let Some((last, rest)) = batch[..got].split_last() else { return taken(bin.pop()) };
+        self.stock(thread, class, rest);
+        taken(Some(*last))
+    }
+
+    /// Objects from the rooms; `None` in a signal handler that interrupted the holder of the lock.
+    /// Beside other threads small objects come by whole lines.
+    fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
+        let mut state = self.enter()?;
+        self.air(&mut state, thread);
+        let mut grab = thread.grab(class, most_grab(class));
+        let mates = class::line_mates(class);
+        if mates > 1 && state.threads().is_crowd() {
+            state.make_slabs(class);
+            grab = grab.max(2 * mates);
+        }
+        Some(state.take(&self.rooms, class, &mut batch[..grab]))
     }
 
     /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes

@@ -57,6 +57,11 @@ impl Threads {
         list(self.retired)
     }
 
+    /// Whether there is more than one thread.
+    pub(super) fn is_crowd(&self) -> bool {
+        list(self.live).nth(1).is_some()
+    }
+
     /// Whether one more ended thread may keep what is in its bins.
     const fn is_warmth_wanted(&self) -> bool {
         self.spare < MOST_WARM

@@ -43,7 +43,9 @@ impl<T> Estate<T> {
         };
         // Each in its place: the whole of it would stand on the stack once more.
         // SAFETY: as above.
-        unsafe { (&raw mut (*this).body).write(body) };
+        let place = unsafe { &raw mut (*this).body };
+        // SAFETY: as above.
+        unsafe { place.write(body) };
         // SAFETY: as above.
         unsafe { lot.write(Lot::EMPTY) };
         Some(this)

@@ -94,9 +94,36 @@ pub const fn block_len(class: usize) -> usize {
     crate::os::round_up(len_of(class) + WORD, ALIGN) - WORD
 }
 
+/// Bytes that processors exchange at a time.
+const LINE: usize = 64;
+
+/// Objects of `class` that fill whole lines together, where one alone does not; 1 for larger ones.
+/// Two threads that write to halves of a line slow each other down threefold.
+#[inline]
+pub const fn line_mates(class: usize) -> usize {
+    let len = len_of(class);
+    if len >= LINE {
+        return 1;
+    }
+    let mut mates = 1;
+    while !(mates * len).is_multiple_of(LINE) {
+        mates += 1;
+    }
+    mates
+}
+
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
+
+    #[test]
+    fn small_objects_share_lines_with_their_mates_only() {
+        let mates: Vec<usize> = (0..6).map(line_mates).collect();
+
+        assert_eq!(mates, [4, 2, 4, 1, 1, 1]);
+    }
 
     #[test]
     fn every_request_fits_its_class_and_classes_ascend() {

@@ -158,7 +158,7 @@ impl Spans {
         let mut fresh = 0;
         if got < most && slab.free == NO_OBJECT {
             let room = capacity(len) - slab.carved as usize;
-            fresh = (most - got).min(room).min((PAGE / len).max(4));
+            fresh = whole_lines(&slab, (most - got).min(room).min((PAGE / len).max(4)));
             for n in 0..fresh {
                 let object = start.wrapping_add((slab.carved as usize + n) * len);
                 // SAFETY: the caller's promise.
@@ -409,6 +409,14 @@ impl Spans {
         let address = rooms.address(granule as usize);
         heap.pointer_to(address)
     }
+}
+
+/// At most `fresh` objects to carve: up to the end of a line, if that is not too few.
+fn whole_lines(slab: &Slab, fresh: usize) -> usize {
+    let mates = class::line_mates(slab.class as usize);
+    let end = slab.carved as usize + fresh;
+    let rest = end % mates;
+    if fresh > rest { fresh - rest } else { fresh }
 }
 
 /// Objects of `len` bytes in a slab. At least sixteen bytes are left behind them.
