@@ -9,11 +9,13 @@ const DECLARED: [&str; 4] =
     ["src/abi/heapmm.rs", "src/abi/pools.rs", "src/abi/families.rs", "src/abi/heaps.rs"];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // The kernel maps the 64 KiB around a page fault: code that begins there needs one.
     for flag in [
         "-z,nodelete",
         "-z,now",
         "-z,relro",
         "-z,separate-loadable-segments",
+        "-z,max-page-size=65536",
         "-Bsymbolic",
         "-soname,libheapmm.so",
         "--as-needed",

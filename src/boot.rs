@@ -153,9 +153,15 @@ extern "C" fn end() {
 /// Writes the report of this process, if one is due and was not written yet.
 fn write_report() {
     let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
-    if !due || !REPORTS.swap(false, Ordering::Relaxed) {
-        return;
+    if due && REPORTS.swap(false, Ordering::Relaxed) {
+        write_due_report();
     }
+}
+
+/// The report itself: a page of text on the stack, and code that few processes use.
+#[cold]
+#[inline(never)]
+fn write_due_report() {
     let Some(ledger) = ALLOCATOR.ledger() else { return };
     let settings = ALLOCATOR.settings();
     let mut page = Text::<4096>::new();

@@ -44,12 +44,12 @@ const EXPORTED: &[&str] = &[
     "_Exit",
 ];
 
-/// Bytes of code that every process may map. The designs, a program's own heaps, pools and families, traces
-/// and reports stand apart (`src/cold.ld`): a process that uses none of them does not touch them.
-const COMMON_CODE: u64 = 128 << 10;
+/// Bytes of code that every process may map: what the kernel maps around one page fault. The designs, a
+/// program's own heaps, traces and reports stand apart (`src/cold.ld`): who uses none of them does not touch them.
+const COMMON_CODE: u64 = 64 << 10;
 
-/// Bytes of the whole file.
-const SIZE: u64 = 320 << 10;
+/// Bytes of the whole file, in which segments begin at multiples of 64 KiB.
+const SIZE: u64 = 448 << 10;
 
 /// What a tool of the binutils prints of the library.
 fn print(tool: &str, arguments: &[&str]) -> String {

@@ -242,7 +242,7 @@ settings! {
     "PURGE" "a time, or off" "500ms"
         "Time between sweeps: what two of them find free goes back to the system."
         |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
-    "HUGE" "a size, or off" "32M"
+    "HUGE" "a size, or off" "40M"
         "A heap that has grown so large grows on in huge pages, where the system has any."
         |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "MMAP_THRESHOLD" "a size" "1M, grows to 32M"

@@ -83,7 +83,7 @@ impl Shape {
         coalesce: Coalesce::Immediate,
         growth: Growth::Geometric,
         keep: 128 << 10,
-        huge: 32 << 20,
+        huge: 40 << 20,
     };
 }
 

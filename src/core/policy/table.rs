@@ -133,22 +133,52 @@ macro_rules! define {
             }
         }
 
-        impl FreeIndex for AnyIndex {
-            fn insert(&mut self, free: Free, segments: &Segments) {
+        /// The calls of all policies but the default: code that stands apart (`src/cold.ld`).
+        impl AnyIndex {
+            #[cold]
+            #[inline(never)]
+            fn insert_rare(&mut self, free: Free, segments: &Segments) {
                 match self {
                     $(Self::$variant(index) => index.insert(free, segments),)*
                 }
             }
 
-            fn remove(&mut self, block: Block, segments: &Segments) -> Free {
+            #[cold]
+            #[inline(never)]
+            fn remove_rare(&mut self, block: Block, segments: &Segments) -> Free {
                 match self {
                     $(Self::$variant(index) => FreeIndex::remove(index, block, segments),)*
                 }
             }
 
-            fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Free> {
+            #[cold]
+            #[inline(never)]
+            fn take_rare(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Free> {
                 match self {
                     $(Self::$variant(index) => FreeIndex::take(index, need, segments, probes),)*
+                }
+            }
+        }
+
+        impl FreeIndex for AnyIndex {
+            fn insert(&mut self, free: Free, segments: &Segments) {
+                match self {
+                    Self::Fast(index) => index.insert(free, segments),
+                    rare => rare.insert_rare(free, segments),
+                }
+            }
+
+            fn remove(&mut self, block: Block, segments: &Segments) -> Free {
+                match self {
+                    Self::Fast(index) => FreeIndex::remove(index, block, segments),
+                    rare => rare.remove_rare(block, segments),
+                }
+            }
+
+            fn take(&mut self, need: usize, segments: &Segments, probes: &mut u64) -> Option<Free> {
+                match self {
+                    Self::Fast(index) => FreeIndex::take(index, need, segments, probes),
+                    rare => rare.take_rare(need, segments, probes),
                 }
             }
 
