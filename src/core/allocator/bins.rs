@@ -8,6 +8,7 @@
 //! - **A3** `busy` is set on entry of a miss or an overflow and cleared on every way out.
 
 use super::fast::bin_of;
+use super::record::UNNOTED;
 use core::sync::atomic::Ordering;
 
 use super::{Allocator, Grant, Misuse, State, Wanted};
@@ -57,7 +58,7 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn allocate_spoilt(&self, object: *mut u8, thread: &Thread) -> *mut u8 {
-        thread.busy.set(false);
+        self.reopen(thread);
         Misuse { call: "malloc", payload: object, fault: Fault::Written }.report(self.settings().errors);
         object
     }
@@ -66,19 +67,41 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn allocate_interrupted<const WANTED: u8>(&self, len: usize, thread: &Thread) -> *mut u8 {
-        if thread.is_own() {
-            if !thread.wake() {
-                return payload_of(self.reentry.allocate(len, ALIGN));
-            }
+        if !thread.is_own() {
+            return match self.attach() {
+                Some(_) => self.allocate_as::<WANTED>(len),
+                None => self.allocate_large::<WANTED>(len),
+            };
+        }
+        self.catch_up();
+        let object = if thread.wake() {
             self.look_around(thread);
-            let object = self.allocate(len);
-            self.reopen(thread);
-            return object;
+            self.draw(len, thread)
+        } else if thread.busy.get() {
+            payload_of(self.reentry.allocate(len, ALIGN))
+        } else {
+            self.allocate_as::<UNNOTED>(len)
+        };
+        if !object.is_null() {
+            self.note_block(Wanted::of(WANTED), len, object);
         }
-        match self.attach() {
-            Some(_) => self.allocate_as::<WANTED>(len),
-            None => self.allocate_large::<WANTED>(len),
+        object
+    }
+
+    /// An object for `len` bytes of bins that have rested, and rest again afterwards: no handler
+    /// finds them open meanwhile.
+    fn draw(&self, len: usize, thread: &Thread) -> *mut u8 {
+        let Some(object) = bin_of(thread, class::class_of(len)).pop() else {
+            return self.allocate_miss(len, thread);
+        };
+        // SAFETY: an object of a bin is free.
+        if !unsafe { mark::is_set(object) } {
+            return self.allocate_spoilt(object, thread);
         }
+        // SAFETY: as above.
+        unsafe { mark::clear(object) };
+        self.reopen(thread);
+        object
     }
 
     /// A pointer outside of what the map knows.
@@ -88,7 +111,8 @@ impl Allocator {
         if !payload.is_null() {
             self.release_slow(payload);
         } else if self.recorder().is_some() {
-            self.note_alone(Call::of(Event::FreeNull, 0, 0));
+            self.catch_up();
+            self.note(Call::of(Event::FreeNull, 0, 0));
         }
     }
 
@@ -106,18 +130,32 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn release_interrupted(&self, object: *mut u8, place: usize, thread: &Thread) {
-        if thread.is_own() {
-            if !thread.wake() {
-                return self.reentry.release(object);
-            }
+        if !thread.is_own() {
+            return match self.attach() {
+                Some(_) => self.keep(object, place),
+                None => self.release_slow(object),
+            };
+        }
+        self.catch_up();
+        self.note(Call::of(Event::Free, object.addr(), 0));
+        if thread.wake() {
             self.look_around(thread);
+            self.put(object, place, thread);
+        } else if thread.busy.get() {
+            self.reentry.release(object);
+        } else {
             self.keep(object, place);
-            return self.reopen(thread);
         }
-        match self.attach() {
-            Some(_) => self.keep(object, place),
-            None => self.release_slow(object),
+    }
+
+    /// Puts a free object into a bin that has rested, as [`Allocator::draw`] takes one.
+    fn put(&self, object: *mut u8, place: usize, thread: &Thread) {
+        if !thread.bin_at(place).push(object) {
+            return self.release_overflow(object, place, thread);
         }
+        // SAFETY: the program has given it up.
+        unsafe { mark::set(object) };
+        self.reopen(thread);
     }
 
     /// The bin at `place` is full.
@@ -343,14 +381,14 @@ impl Allocator {
         }
     }
 
-    /// Now and then looks whether what lies idle is to go back; then the bins are open.
+    /// Now and then looks whether what lies idle is to go back.
     fn look_around(&self, thread: &Thread) {
-        if thread.is_time_to_look()
+        if self.restless.load(Ordering::Relaxed)
+            && thread.is_time_to_look()
             && let Some(mut state) = self.enter()
         {
             self.air(&mut state, thread);
         }
-        thread.open();
     }
 
     /// Returns what this thread and the depot keep to the rooms.

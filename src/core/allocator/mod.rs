@@ -140,10 +140,12 @@ impl Allocator {
     }
 
     /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
-    /// then every call comes by here and looks after it, until that is done.
+    /// then every call comes by here and looks after it, until that is done. While a trace is
+    /// written they rest as well.
     #[inline]
     fn reopen(&self, thread: &Thread) {
-        if self.restless.load(Ordering::Relaxed) && thread.is_own() {
+        let shall_rest = self.restless.load(Ordering::Relaxed) || self.recorder().is_some();
+        if shall_rest && thread.is_own() {
             thread.rest();
         } else {
             thread.open();
@@ -270,7 +272,8 @@ impl Allocator {
     /// `taken` is what it said, and this is the thread that called it or its copy in the child.
     pub unsafe fn after_fork(&self, taken: Forking, is_child: bool) {
         if is_child && let Some(recorder) = self.recorder() {
-            recorder.forget();
+            // SAFETY: the caller's promise.
+            unsafe { recorder.forget() };
         }
         // SAFETY: the caller's promise.
         unsafe { self.depot.after_fork(taken.depot) };

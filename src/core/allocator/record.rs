@@ -1,16 +1,17 @@
 //! What a trace is told, and when.
 //!
 //! ```text
-//!   malloc ─► bins closed ─► lock ─► block ─► note ─► unlock
-//!   free   ─► bins closed ─► lock ─► note ─► back into its room ─► unlock
+//!   malloc ─► bins at rest ─► object ─► note
+//!   free   ─► bins at rest ─► note ─► back into its bin
 //!   fork   ─► child: first call ─► file of its own ─► note of every block that it found
 //! ```
 //!
-//! While a trace is written no thread has bins: the branch that is there for that leads here, and
-//! a process that writes none pays nothing.
+//! While a trace is written the bins of all threads rest between two calls: every call comes by the
+//! slow side and is noted there, and a process that writes none pays nothing.
 //!
-//! - **A7** A note is made with the lock held, or by a handler that interrupted its holder: a block's
-//!   after it was obtained, a free's before the block goes back.
+//! - **A8** A block is noted after it was obtained, a free before the block goes back.
+//! - **A9** Before a call that is to be noted takes or gives anything the recorder writes, or there is
+//!   none: a forked process notes what it found first.
 
 use core::sync::atomic::Ordering;
 
@@ -66,7 +67,6 @@ impl Allocator {
         }
         let Some(recorder) = Recorder::new(settings.trace.bytes(), settings.trace_parent) else { return };
         if recorder.begin(false) {
-            state.set_caching(false);
             self.recorder.store(core::ptr::from_ref(recorder).cast_mut(), Ordering::Relaxed);
         }
     }
@@ -78,7 +78,6 @@ impl Allocator {
     pub(super) fn resume_recording(&self, recorder: &Recorder, state: &mut State) {
         if !recorder.is_fresh() || !recorder.begin(true) {
             self.recorder.store(core::ptr::null_mut(), Ordering::Relaxed);
-            state.set_caching(true);
             return;
         }
         state.walk(&self.rooms, &mut |payload, len, piece| {
@@ -98,7 +97,7 @@ impl Allocator {
         grant.map_or_else(call::out_of_memory, |grant| grant.payload)
     }
 
-    /// Notes a call ([A7](self)).
+    /// Notes a call ([A8](self)).
     #[inline]
     pub(super) fn note(&self, call: Call) {
         if let Some(recorder) = self.recorder() {
@@ -116,12 +115,13 @@ impl Allocator {
         }
     }
 
-    /// Notes a call for which nobody needed the lock.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn note_alone(&self, call: Call) {
-        let _state = self.enter();
-        self.note(call);
+    /// Whoever has the state sees to the recorder: in a forked process it begins, one that could
+    /// not go on is given up ([A9](self)).
+    #[inline]
+    pub(super) fn catch_up(&self) {
+        if self.recorder().is_some_and(|recorder| !recorder.is_on()) {
+            drop(self.enter());
+        }
     }
 
     /// Notes the time: the process ends.

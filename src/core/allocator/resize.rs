@@ -44,7 +44,8 @@ impl Allocator {
     #[inline]
     fn stays(&self, payload: *mut u8, len: usize) -> *mut u8 {
         if self.recorder().is_some() {
-            self.note_alone(resized(payload, payload, len));
+            self.catch_up();
+            self.note(resized(payload, payload, len));
         }
         payload
     }
@@ -111,15 +112,14 @@ impl Allocator {
         let more = if len <= LARGEST_SLAB { len / 2 } else { len / 4 };
         let ample = if len > has && len <= LARGEST { len + more } else { len };
         // A trace knows one call here, and the old block goes back only after that is noted.
-        let is_noted = self.recorder().is_some();
-        let new = if is_noted { self.allocate_large::<UNNOTED>(ample) } else { self.allocate(ample) };
+        let new = self.allocate_as::<UNNOTED>(ample);
         if new.is_null() {
             return new;
         }
         let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes and the new one at least as many.
         unsafe { new.copy_from_nonoverlapping(payload, keep) };
-        if is_noted {
+        if self.recorder().is_some() {
             self.release_noting(payload, resized(payload, new, len));
         } else {
             self.release(payload);

@@ -120,15 +120,14 @@ impl State {
         if !self.settings.policy.is_tagged() {
             self.design = Design::build(self.settings.policy, &mut self.tables);
         }
-        self.set_caching(true);
+        self.caching = self.may_cache();
         self.adjust(|_| {});
     }
 
-    /// Lets threads keep objects, where policy and settings allow it. The literal policies have no
+    /// Whether policy and settings let threads keep objects. The literal policies have no
     /// accelerator, and filling sees every call.
-    pub(super) fn set_caching(&mut self, wanted: bool) {
-        let settings = &self.settings;
-        self.caching = wanted && self.has_slabs() && settings.fill == Fill::Nothing && settings.cache;
+    fn may_cache(&self) -> bool {
+        self.has_slabs() && self.settings.fill == Fill::Nothing && self.settings.cache
     }
 
     /// Changes the settings.

@@ -183,8 +183,7 @@ impl State {
 impl Allocator {
     /// Gives this thread a structure of its own; `None` where it shall have none.
     pub(super) fn attach(&self) -> Option<&'static Thread> {
-        // While a trace is written no thread has bins, and nobody has to ask the state for that.
-        if thread::word() == thread::last() || self.recorder().is_some() {
+        if thread::word() == thread::last() {
             return None;
         }
         let (adopted, is_first) = {
@@ -197,6 +196,7 @@ impl Allocator {
             state.threads_mut().link(adopted);
             (adopted, is_first)
         };
+        self.reopen(adopted);
         thread::set_word(core::ptr::from_ref(adopted).cast_mut().cast());
         // The first thread ends with the process, as a rule: what it keeps need not go back.
         if !is_first {

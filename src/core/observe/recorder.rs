@@ -8,20 +8,22 @@
 //! A slot that is filled is the file's, whatever becomes of the process: a signal, an exec, `_exit`
 //! lose nothing, and there is nothing to flush.
 //!
-//! - **Q1** One thread records at a time: the holder of the allocator's lock, or a signal handler
-//!   that interrupted it. A handler takes slots behind the one that was being filled.
+//! - **Q1** One thread records at a time: the holder of the recorder's own lock, or a signal handler
+//!   that interrupted it. A handler takes slots behind the one that was being filled. The holder
+//!   waits for no other lock.
 //! - **Q2** The window of a slot that is being filled stays mapped: only the outermost call of a
 //!   thread gives windows back.
 //! - **Q3** In a forked process all of [`Live`] is zero: it begins a file of its own and never
 //!   writes into its parent's.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use super::place::{self, Path};
 use super::report::Process;
 use super::trace::{CHUNK_HEAD, Chunk, FILE_HEAD, Kind, Maker, SLOT, Slot, file_head};
 use crate::os::out::complain;
+use crate::os::turn::Turn;
 use crate::os::window::{self, Identity, Open, Refusal};
 use crate::os::{PAGE, clock, file, thread};
 
@@ -49,7 +51,9 @@ enum Stage {
 /// What a forked process finds zero.
 #[repr(C, align(4096))]
 struct Live {
-    stage: Cell<u32>,
+    stage: AtomicU32,
+    /// Who records.
+    turn: Turn,
     /// Calls of this recorder that are under way, one inside the other.
     depth: Cell<u32>,
     /// The number of the next slot.
@@ -141,7 +145,7 @@ impl Recorder {
     }
 
     fn stage(&self) -> Stage {
-        match self.live.stage.get() {
+        match self.live.stage.load(Ordering::Acquire) {
             0 => Stage::Fresh,
             1 => Stage::On,
             _ => Stage::Off,
@@ -149,12 +153,18 @@ impl Recorder {
     }
 
     fn enter_stage(&self, stage: Stage) {
-        self.live.stage.set(stage as u32);
+        self.live.stage.store(stage as u32, Ordering::Release);
     }
 
     /// Forgets what the parent was writing: in the child of a fork, where the system did not.
-    pub fn forget(&self) {
+    ///
+    /// # Safety
+    ///
+    /// This process is the child, and has no other thread yet.
+    pub unsafe fn forget(&self) {
         let live = &self.live;
+        // SAFETY: the caller's promise.
+        unsafe { live.turn.inherit() };
         live.end.store(0, Ordering::Relaxed);
         live.next.store(0, Ordering::Relaxed);
         live.first.store(0, Ordering::Relaxed);
@@ -168,6 +178,7 @@ impl Recorder {
     /// Begins the file of this process; whether there is one now. A process that `is_heir` was
     /// forked by one that recorded.
     pub fn begin(&self, is_heir: bool) -> bool {
+        let _turn = self.live.turn.enter();
         let parent = window::parent();
         let only = self.kept.only_children_of.get();
         self.enter_stage(Stage::Off);
@@ -201,11 +212,12 @@ impl Recorder {
         self.is_on()
     }
 
-    /// Writes down a call; from the lock's holder, or a handler that interrupted it ([Q1](self)).
+    /// Writes down a call.
     pub fn record(&self, call: &Call) {
         if !self.is_on() {
             return;
         }
+        let _turn = self.live.turn.enter();
         // A handler that comes in between leaves it as it was.
         let depth = &self.live.depth;
         depth.set(depth.get() + 1);
@@ -238,6 +250,7 @@ impl Recorder {
         if !self.is_on() {
             return;
         }
+        let _turn = self.live.turn.enter();
         let Some((number, place)) = self.reserve(1) else { return };
         self.live.stamp_at.set(number + (number + 16).min(STAMP_EVERY));
         let before = thread::ticks();
@@ -402,13 +415,14 @@ impl Recorder {
     }
 }
 
-/// Fills the slot at `place`, its kind last ([W2](super::trace)).
+/// Fills the slot at `place`, the word with its kind last ([W2](super::trace)).
 #[inline]
 fn fill(place: *mut u8, slot: &Slot) {
-    let bytes = slot.bytes();
+    let words = slot.words();
+    let place = place.cast::<u64>();
     // SAFETY: [Q2]: a slot that was taken, of this window.
-    unsafe { place.wrapping_add(1).copy_from_nonoverlapping(bytes[1..].as_ptr(), SLOT - 1) };
-    // SAFETY: as above.
-    let kind = unsafe { AtomicU8::from_ptr(place) };
-    kind.store(bytes[0], Ordering::Release);
+    unsafe { place.add(1).copy_from_nonoverlapping(words[1..].as_ptr(), words.len() - 1) };
+    // SAFETY: as above; slots are aligned.
+    let first = unsafe { AtomicU64::from_ptr(place) };
+    first.store(words[0], Ordering::Release);
 }

@@ -95,14 +95,18 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// As the file has it, in words whose bytes are little-endian; the first has the kind.
+    #[inline]
+    pub const fn words(&self) -> [u64; SLOT / 8] {
+        let first = (self.thread as u64) << 32 | (self.align_log as u64) << 8 | self.kind as u64;
+        [first.to_le(), self.ticks.to_le(), self.len.to_le(), self.address.to_le()]
+    }
+
     /// As the file has it.
     pub fn bytes(&self) -> [u8; SLOT] {
         let mut out = [0; SLOT];
-        out[0] = self.kind as u8;
-        out[1] = self.align_log;
-        out[4..8].copy_from_slice(&self.thread.to_le_bytes());
-        for (place, word) in out[8..].chunks_exact_mut(8).zip([self.ticks, self.len, self.address]) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (place, word) in out.chunks_exact_mut(8).zip(self.words()) {
+            place.copy_from_slice(&word.to_ne_bytes());
         }
         out
     }

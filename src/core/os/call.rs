@@ -168,6 +168,13 @@ pub fn give_way<T>() -> Option<T> {
     None
 }
 
+/// Sleeps for some fifty microseconds.
+pub fn doze() {
+    let some = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
+    // SAFETY: reads a value of ours.
+    unsafe { thread::system_call(libc::SYS_nanosleep, [(&raw const some).expose_provenance(), 0, 0, 0]) };
+}
+
 /// Sleeps while `word` is `value`; may return early.
 pub fn futex_wait(word: *const u32, value: u32) {
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;

@@ -44,7 +44,7 @@ pub struct Guard<'a, T> {
 /// threads whose pointers lie a multiple of 256 GiB apart would be taken for one, and served as
 /// signal handlers are: slower, not wrong.
 #[inline]
-fn me() -> u32 {
+pub(super) fn me() -> u32 {
     ((thread::pointer() >> 6) as u32 | 1) << 1
 }
 

@@ -5,6 +5,7 @@
 //!   fake      Arena and Flaky: the same for tests and for the replayer
 //!   call      the system calls themselves, each one counted
 //!   lock      one futex lock that knows its owner
+//!   turn      a lock that is given back by a plain store
 //!   tables    mappings for tables that outgrow their first place
 //!   lot       the mappings of one heap beside the process heap
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
@@ -29,6 +30,7 @@ pub mod out;
 pub mod scroll;
 pub mod tables;
 pub mod thread;
+pub mod turn;
 pub mod window;
 
 /// Bytes of one page. The x86-64 base page; other sizes are multiples of it.
