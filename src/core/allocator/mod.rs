@@ -121,6 +121,10 @@ impl Allocator {
     #[inline]
     fn enter(&self) -> Option<Entry<'_>> {
         let thread = Thread::current();
+        // The state's holder may wait for the recorder: so who records does not wait for the state.
+        if self.is_recording_here() {
+            return None;
+        }
         let mut state = self.state.enter()?;
         let was_closed = thread.close();
         if !state.is_ready() {
@@ -255,7 +259,7 @@ impl Allocator {
     /// Takes all locks for a fork, those apart that this thread holds already: then a signal
     /// handler forks, and the frame that it interrupted gives them back, in both processes.
     pub fn before_fork(&self) -> Forking {
-        let state = if self.depot.is_mine() {
+        let state = if self.depot.is_mine() || self.is_recording_here() {
             // Who holds the state may wait for the depot, which this thread holds: so no waiting
             // without end. As a rule he is done at once.
             (0..PATIENCE).find_map(|_| self.state.try_enter().or_else(call::give_way))

@@ -17,6 +17,7 @@ use core::sync::atomic::Ordering;
 
 use super::{Allocator, State};
 use crate::block::ALIGN;
+use crate::cache::Thread;
 use crate::engine::Kind as Piece;
 use crate::observe::recorder::{Call, Recorder};
 use crate::observe::trace::Kind;
@@ -97,11 +98,27 @@ impl Allocator {
         grant.map_or_else(call::out_of_memory, |grant| grant.payload)
     }
 
+    /// Whether this thread is recording: a handler that interrupted that must not wait for a lock.
+    #[inline]
+    pub(super) fn is_recording_here(&self) -> bool {
+        self.recorder().is_some_and(Recorder::is_mine)
+    }
+
+    /// Writes with the bins closed: a handler that comes in between does without all locks.
+    fn write(&self, recorder: &Recorder, call: &Call) {
+        let thread = Thread::current();
+        let was_closed = thread.close();
+        recorder.record(call);
+        if !was_closed {
+            self.reopen(thread);
+        }
+    }
+
     /// Notes a call ([A8](self)).
     #[inline]
     pub(super) fn note(&self, call: Call) {
         if let Some(recorder) = self.recorder() {
-            recorder.record(&call);
+            self.write(recorder, &call);
         }
     }
 
@@ -111,7 +128,7 @@ impl Allocator {
         if let Some(recorder) = self.recorder()
             && let Some(kind) = Kind::of(wanted.number)
         {
-            recorder.record(&Call { align: wanted.align, ..Call::of(kind, payload.addr(), len) });
+            self.write(recorder, &Call { align: wanted.align, ..Call::of(kind, payload.addr(), len) });
         }
     }
 

@@ -144,6 +144,12 @@ impl Recorder {
         self.stage() == Stage::On
     }
 
+    /// Whether this thread records just now: then a signal handler asks.
+    #[inline]
+    pub fn is_mine(&self) -> bool {
+        self.live.turn.is_mine()
+    }
+
     fn stage(&self) -> Stage {
         match self.live.stage.load(Ordering::Acquire) {
             0 => Stage::Fresh,
@@ -421,7 +427,7 @@ fn fill(place: *mut u8, slot: &Slot) {
     let words = slot.words();
     let place = place.cast::<u64>();
     // SAFETY: [Q2]: a slot that was taken, of this window.
-    unsafe { place.add(1).copy_from_nonoverlapping(words[1..].as_ptr(), words.len() - 1) };
+    unsafe { place.wrapping_add(1).copy_from_nonoverlapping(words[1..].as_ptr(), words.len() - 1) };
     // SAFETY: as above; slots are aligned.
     let first = unsafe { AtomicU64::from_ptr(place) };
     first.store(words[0], Ordering::Release);

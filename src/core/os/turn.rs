@@ -42,6 +42,12 @@ impl Turn {
         (self.take(me) || self.wait(me)).then(|| Mine { turn: self })
     }
 
+    /// Whether this thread has the turn.
+    #[inline]
+    pub fn is_mine(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == me()
+    }
+
     #[inline]
     fn take(&self, me: u32) -> bool {
         self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
