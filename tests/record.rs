@@ -185,6 +185,21 @@ fn a_handler_that_allocates_loses_no_call_and_tears_none() {
 }
 
 #[test]
+fn handlers_of_many_threads_wait_for_no_lock_that_waits_for_theirs() {
+    let folder = Scratch::new();
+    let program = compile("record_storm", &["-fno-builtin", "-pthread"]);
+
+    let outcome = Run::new(program)
+        .preload(None)
+        .env("HEAPMM_TRACE", folder.path().join("%p.%n"))
+        .dir(folder.path())
+        .run()
+        .succeeded();
+
+    trace(&folder, &outcome).is_legal();
+}
+
+#[test]
 fn a_forked_process_begins_with_the_blocks_that_it_found() {
     for way in ["fork", "clone"] {
         let folder = Scratch::new();
