@@ -10,6 +10,7 @@
 //!   signal handler that interrupted either is served without: see [`reentry`].
 //! - **A2** The static starts as a working allocator: no initialiser has to run first.
 
+mod airing;
 mod bins;
 mod census;
 mod fast;

@@ -1,0 +1,138 @@
+//! What caches keep goes back to its rooms: bit by bit when nobody wants it, at once when memory is
+//! wanted elsewhere.
+//!
+//! ```text
+//!   a while, or growth ─► bins of ended threads, idle magazines of the depot ─► rooms
+//!   much lies idle     ─► this thread's bins and the depot's empty magazines too; then a sweep
+//!   trim, exhaustion   ─► everything
+//! ```
+
+use core::sync::atomic::Ordering;
+
+use super::{Allocator, State};
+use crate::cache::{Magazine, Thread};
+use crate::slab::class;
+
+impl Allocator {
+    /// Returns all objects of a magazine to their rooms.
+    pub(super) fn flush(&self, magazine: *mut Magazine) {
+        if let Some(mut state) = self.enter() {
+            flush_into(&mut state, self, magazine);
+        }
+    }
+
+    /// Every now and then: what the depot kept and nobody wanted goes back to its rooms, and where
+    /// much memory lies idle, what this thread keeps as well.
+    pub(super) fn air(&self, state: &mut State, thread: &Thread) {
+        if !state.is_time_to_air() {
+            return;
+        }
+        state.ripen(true);
+        self.unload_retired(state);
+        if self.is_depot_used.load(Ordering::Relaxed) {
+            self.air_depot(state);
+        }
+        state.ripen(false);
+        if state.is_idle() {
+            self.unload_bins(state, thread);
+            state.tend(&self.rooms);
+        }
+    }
+
+    pub(super) fn size_depot(&self, state: &State) {
+        self.depot.size_for(state.heap().counts().footprint, state.settings().cache_budget);
+    }
+
+    fn air_depot(&self, state: &mut State) {
+        self.size_depot(state);
+        for class in 0..class::CLASSES {
+            while let Some(idle) = self.depot.take_idle(class) {
+                flush_into(state, self, idle);
+                state.free_magazine(idle);
+            }
+            self.depot.tick(class);
+            if state.is_idle() {
+                self.free_empties(state, class);
+            }
+        }
+    }
+
+    /// Returns what ended threads left in their bins.
+    fn unload_retired(&self, state: &mut State) {
+        for thread in state.threads().retired() {
+            self.unload_bins(state, thread);
+        }
+    }
+
+    /// Now and then looks whether what lies idle is to go back.
+    pub(super) fn look_around(&self, thread: &Thread) {
+        if self.restless.load(Ordering::Relaxed)
+            && thread.is_time_to_look()
+            && let Some(mut state) = self.enter()
+        {
+            self.air(&mut state, thread);
+        }
+    }
+
+    /// Returns what this thread and the depot keep to the rooms.
+    pub(super) fn empty_caches(&self) {
+        let thread = Thread::current();
+        if thread.is_own() && !thread.close() {
+            self.empty_bins(thread);
+            self.reopen(thread);
+        }
+        if let Some(mut state) = self.enter() {
+            self.unload_retired(&mut state);
+        }
+        self.empty_depot();
+    }
+
+    /// Returns all that the depot keeps to the rooms, and its empty magazines to the heap.
+    pub(super) fn empty_depot(&self) {
+        for class in 0..class::CLASSES {
+            while let Some(full) = self.depot.take_full(class) {
+                self.flush(full);
+                self.depot.give_empty(class, full);
+            }
+            if let Some(mut state) = self.enter() {
+                self.free_empties(&mut state, class);
+            }
+        }
+    }
+
+    /// Returns the empty magazines of a class to the heap: at the top they would hold up the break.
+    fn free_empties(&self, state: &mut State, class: usize) {
+        while let Some(empty) = self.depot.take_empty(class) {
+            state.free_magazine(empty);
+        }
+    }
+
+    /// Returns all objects of a thread's bins to their rooms.
+    pub(super) fn empty_bins(&self, thread: &Thread) {
+        if let Some(mut state) = self.enter() {
+            self.unload_bins(&mut state, thread);
+        }
+    }
+
+    /// The same with the lock held; the magazines go back as well, since they may stand at the top.
+    pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread) {
+        if let Some(kept) = thread.give_up() {
+            state.give(&self.rooms, &[kept]);
+        }
+        for bin in &thread.bins {
+            for magazine in [bin.unload(), bin.take_spare()] {
+                if !magazine.is_null() {
+                    flush_into(state, self, magazine);
+                    state.free_magazine(magazine);
+                }
+            }
+        }
+    }
+}
+
+/// Returns all objects of a magazine to their rooms.
+fn flush_into(state: &mut State, allocator: &Allocator, magazine: *mut Magazine) {
+    state.give(&allocator.rooms, Magazine::objects(magazine));
+    // SAFETY: the caller owns the magazine.
+    unsafe { (*magazine).count = 0 };
+}
