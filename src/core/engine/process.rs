@@ -285,16 +285,7 @@ impl<B: Backing> Engine for Process<B> {
             tail: self.heap.tail_bytes() + spans.fresh_bytes(),
             metadata: own - objects + counts.segments * OVERHEAD + self.tables.bytes() + slack,
             used_blocks: program_blocks + spans.used_objects() + maps.count(),
-            free_blocks: counts.free_blocks,
-            largest_free: self.heap.largest_free(),
-            segments: counts.segments,
-            grows: counts.grows,
-            shrinks: counts.shrinks,
-            allocs: counts.allocs,
-            frees: counts.frees,
-            splits: counts.splits,
-            coalesces: counts.coalesces,
-            probes: counts.probes,
+            ..self.heap.figures()
         }
     }
 

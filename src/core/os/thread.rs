@@ -126,24 +126,10 @@ pub fn ticks() -> u64 {
 /// # Safety
 ///
 /// As the call itself demands.
-#[cfg(target_arch = "x86_64")]
 pub unsafe fn system_call(number: i64, arguments: [usize; 4]) -> isize {
-    let result: isize;
-    // SAFETY: the kernel keeps all registers but these three.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            inlateout("rax") number => result,
-            in("rdi") arguments[0],
-            in("rsi") arguments[1],
-            in("rdx") arguments[2],
-            in("r10") arguments[3],
-            out("rcx") _,
-            out("r11") _,
-            options(nostack),
-        );
-    }
-    result
+    let [first, second, third, fourth] = arguments;
+    // SAFETY: the caller's promise; a call that takes fewer arguments does not look at the others.
+    unsafe { long_call(number, [first, second, third, fourth, 0, 0]) }
 }
 
 /// The same for a call that takes six arguments.
