@@ -9,7 +9,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{Allocator, State};
+use super::{Allocator, Entry, State};
 use crate::cache::{Magazine, Thread};
 use crate::slab::class;
 
@@ -126,6 +126,17 @@ impl Allocator {
                     state.free_magazine(magazine);
                 }
             }
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// Now and then gives back what has lain idle. What this thread keeps goes first: it may stand at
+    /// the top. A signal handler that found the bins closed leaves them alone.
+    #[inline]
+    pub(super) fn look_after(&mut self) {
+        if self.state.is_idle() && !self.was_closed {
+            self.allocator.air(&mut self.state, self.thread);
         }
     }
 }

@@ -89,6 +89,7 @@ impl Allocator {
             self.note(resized(payload, moved, len));
             return moved;
         };
+        state.look_after();
         let held = match self.locate(&state, payload) {
             Ok(held) => held,
             Err(fault) => {

@@ -41,10 +41,9 @@ const WORTH_A_SLAB: usize = 4 << 10;
 pub struct State {
     ready: bool,
     caching: bool,
-    /// When to look whether something is to be purged, and whether the depot is to be aired.
-    purging: Watch,
+    /// When to look whether the caches are to be aired.
     airing: Watch,
-    /// When the depot was last aired, and the footprint then.
+    /// When they were last aired, and the footprint then.
     aired: u64,
     aired_at: usize,
     threshold: usize,
@@ -80,7 +79,6 @@ impl State {
             known_end: 0,
             known_segments: 0,
             peak: 0,
-            purging: Watch::NEVER,
             airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,
@@ -174,7 +172,6 @@ impl State {
     /// `len` bytes at a multiple of `align`.
     #[inline]
     pub(super) fn allocate(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
-        self.look_after(rooms);
         let grant = self.find_room(rooms, len, align)?;
         match self.settings.fill {
             Fill::Nothing => Some(grant),
@@ -202,7 +199,6 @@ impl State {
 
     /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.
     pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> usize {
-        self.look_after(rooms);
         if class < SLAB_CLASSES && usize::from(self.tagged[class]) * class::len_of(class) >= WORTH_A_SLAB {
             // SAFETY: the slice is as long as it says.
             let got = unsafe {
@@ -258,6 +254,7 @@ impl State {
 
     fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
         if let Some(design) = &mut self.design {
+            design.look_after(&self.settings);
             let grant = design.allocate(request.len, request.align);
             self.note_peak();
             return grant;
@@ -316,9 +313,6 @@ impl State {
 
     /// Takes back what [`super::Allocator`] has located.
     pub(super) fn release(&mut self, rooms: &Rooms, held: Held) {
-        if self.design.is_none() {
-            self.look_after(rooms);
-        }
         if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
@@ -334,7 +328,6 @@ impl State {
 
     /// Resizes a located block without copying; `None` if that cannot be.
     pub(super) fn resize(&mut self, rooms: &Rooms, held: Held, len: usize) -> Option<*mut u8> {
-        self.look_after(rooms);
         let payload = held.payload;
         if let Some(block) = self.maps.locate(payload.addr()) {
             return self.resize_mapped(block, len);
@@ -343,6 +336,7 @@ impl State {
             return None;
         }
         if let Some(design) = &mut self.design {
+            design.look_after(&self.settings);
             // SAFETY: [Y1]: the caller has located it.
             let fits = unsafe { design.resize(held, len) };
             self.note_peak();

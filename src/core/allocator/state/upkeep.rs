@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   the heap has grown or shrunk ─► its granules are claimed in the rooms
-//!   a call comes by              ─► a while later: the depot aired, pages purged, the break lowered
+//!   a call comes by              ─► a while later: the caches aired, pages purged, the break lowered
 //! ```
 
 use super::State;
@@ -10,8 +10,9 @@ use crate::engine::Engine;
 use crate::os::clock;
 use crate::slab::rooms::{Room, Rooms};
 
-/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
-const AIRING: u64 = 250;
+/// Milliseconds after which full magazines that nobody wanted go back to their rooms. Two of them and
+/// two sweeps (`HEAPMM_PURGE`) pass before the last page of a burst is given back: less than a second.
+const AIRING: u64 = 125;
 
 /// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
 /// slower call, so little is left to chance.
@@ -60,8 +61,8 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    /// Whether the depot should be looked through: a quarter of a second has passed, or the heap has
-    /// grown by a sixteenth, while what some class keeps could have served another.
+    /// Whether the caches should be looked through: a while has passed, or the heap has grown by a
+    /// sixteenth, while what some class keeps could have served another.
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + self.aired_at / 16;
@@ -69,7 +70,8 @@ impl State {
             return false;
         }
         let now = clock::milliseconds();
-        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
+        let span = if self.settings.purge == 0 { AIRING } else { AIRING.min(self.settings.purge) };
+        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= span;
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
         }
@@ -97,15 +99,5 @@ impl State {
     pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
         self.heap.tend(clock::milliseconds(), self.settings.purge);
         self.map_rooms(rooms);
-    }
-
-    /// Now and then gives back what has lain idle.
-    #[inline]
-    pub(in crate::allocator) fn look_after(&mut self, rooms: &Rooms) {
-        if let Some(design) = &mut self.design {
-            design.look_after(&self.settings);
-        } else if self.is_idle() && self.purging.is_due() {
-            self.tend(rooms);
-        }
     }
 }
