@@ -39,12 +39,15 @@ impl Allocator {
         }
     }
 
-    pub(super) fn size_depot(&self, state: &State) {
-        self.depot.size_for(state.heap().counts().footprint, state.settings().cache_budget);
+    /// Lets as much rest in the depot as the program will want again.
+    pub(super) fn size_depot(&self, state: &mut State) {
+        if let Some(bytes) = state.note_demand(self.depot.resting()) {
+            self.depot.limit(bytes);
+        }
     }
 
     fn air_depot(&self, state: &mut State) {
-        self.size_depot(state);
+        self.depot.limit(state.turn_demand(self.depot.resting()));
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);

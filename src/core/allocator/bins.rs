@@ -214,6 +214,9 @@ impl Allocator {
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
         self.air(&mut state, thread);
+        if self.is_depot_used.load(Ordering::Relaxed) {
+            self.size_depot(&mut state);
+        }
         let mut grab = thread.grab(class, most_grab(class));
         let mates = class::line_mates(class);
         if mates > 1 && state.threads().is_crowd() {
@@ -292,9 +295,9 @@ impl Allocator {
     /// to their rooms.
     fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
         if !self.is_depot_used.load(Ordering::Relaxed)
-            && let Some(state) = self.enter()
+            && let Some(mut state) = self.enter()
         {
-            self.size_depot(&state);
+            self.size_depot(&mut state);
             self.is_depot_used.store(true, Ordering::Relaxed);
         }
         match self.depot.give_full(class, full) {

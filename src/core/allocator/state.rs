@@ -1,9 +1,11 @@
 //! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
+mod demand;
 mod design;
 mod mapped;
 mod upkeep;
 
+use self::demand::Demand;
 use self::design::Design;
 use self::mapped::LEAST_THRESHOLD;
 use super::Grant;
@@ -46,6 +48,7 @@ pub struct State {
     /// When they were last aired, and the footprint then.
     aired: u64,
     aired_at: usize,
+    demand: Demand,
     threshold: usize,
     /// The end of the newest segment when the rooms were last brought up to date.
     known_end: usize,
@@ -82,6 +85,7 @@ impl State {
             airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,
+            demand: Demand::NONE,
             ready: false,
             caching: false,
             design: None,

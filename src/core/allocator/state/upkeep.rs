@@ -14,6 +14,13 @@ use crate::slab::rooms::{Room, Rooms};
 /// two sweeps (`HEAPMM_PURGE`) pass before the last page of a burst is given back: less than a second.
 const AIRING: u64 = 125;
 
+/// Bytes that may rest in the depot of a small process.
+const LEAST_RESTING: usize = 1 << 20;
+
+/// The part of its footprint, and the fewest bytes, by which a heap grows before they go back as well.
+const GROWTH: usize = 256;
+const LEAST_GROWTH: usize = 64 << 10;
+
 /// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
 /// slower call, so little is left to chance.
 const RESTLESS: usize = 8 << 20;
@@ -61,11 +68,11 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    /// Whether the caches should be looked through: a while has passed, or the heap has grown by a
-    /// sixteenth, while what some class keeps could have served another.
+    /// Whether the caches should be looked through: a while has passed, or the heap has grown
+    /// somewhat, while what some class keeps could have served another.
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 16;
+        let grown = footprint > self.aired_at + (self.aired_at / GROWTH).max(LEAST_GROWTH);
         if !grown && !self.airing.is_due() {
             return false;
         }
@@ -76,6 +83,28 @@ impl State {
             (self.aired, self.aired_at) = (now, footprint);
         }
         is_due || grown
+    }
+
+    /// Notes how much is in use while `resting` bytes are in the depot; how much may rest there from
+    /// now on, if that is more than before.
+    pub(in crate::allocator) fn note_demand(&mut self, resting: usize) -> Option<usize> {
+        self.demand.note(self.used(resting)).then(|| self.most_resting())
+    }
+
+    /// A new span of time begins; how much may rest in the depot from now on.
+    pub(in crate::allocator) fn turn_demand(&mut self, resting: usize) -> usize {
+        self.demand.turn(self.used(resting));
+        self.most_resting()
+    }
+
+    fn most_resting(&self) -> usize {
+        self.settings.cache_budget.unwrap_or_else(|| self.demand.bytes().max(LEAST_RESTING))
+    }
+
+    const fn used(&self, resting: usize) -> usize {
+        let counts = self.heap.counts();
+        let free = counts.free_bytes + self.spans.free_bytes() + self.spans.fresh_bytes();
+        counts.footprint.saturating_sub(free + resting)
     }
 
     /// Whether so much memory lies idle that it should go back before long.
