@@ -20,14 +20,15 @@ use crate::heap::Fault;
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
 use crate::os::call;
-use crate::slab::class::{self, LARGEST_SLAB};
+use crate::slab::class;
 use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
 const FIRST_SLOTS: usize = 8;
 
-/// Most objects that one refill takes.
+/// Most objects that one refill takes, and the longest of which it takes more than one.
 const MOST_GRAB: usize = 64;
+const LONGEST_BATCHED: usize = 2048;
 
 impl Allocator {
     /// A request that no bin serves.
@@ -338,7 +339,7 @@ impl Allocator {
 /// The largest batch that a refill of `class` takes: large blocks come one by one.
 fn most_grab(class: usize) -> usize {
     let len = class::len_of(class);
-    if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
+    if len > LONGEST_BATCHED { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
 }
 
 /// An object that leaves its bin.

@@ -34,8 +34,10 @@ const MOST_TAGGED: usize = 8;
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
 
-/// Bytes of tagged blocks of a class after which it gets slabs: tiny processes stay tiny.
+/// Bytes of tagged blocks of a class, and the fewest blocks, after which it gets slabs: tiny processes
+/// stay tiny.
 const WORTH_A_SLAB: usize = 4 << 10;
+const LEAST_IN_SLAB: usize = 8;
 
 /// Everything that the lock guards. What every call uses stands in front: the state of a tiny
 /// process lies on one page.
@@ -203,7 +205,7 @@ impl State {
 
     /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.
     pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> usize {
-        if class < SLAB_CLASSES && usize::from(self.tagged[class]) * class::len_of(class) >= WORTH_A_SLAB {
+        if class < SLAB_CLASSES && usize::from(self.tagged[class]) >= worth_a_slab(class) {
             // SAFETY: the slice is as long as it says.
             let got = unsafe {
                 self.spans.take(&mut self.heap, &mut self.tables, rooms, class, out.as_mut_ptr(), out.len())
@@ -383,6 +385,11 @@ impl State {
             see(block.payload(), unsafe { block.len() }, Kind::Mapped);
         }
     }
+}
+
+/// Tagged blocks of `class` after which it gets slabs.
+fn worth_a_slab(class: usize) -> usize {
+    (WORTH_A_SLAB / class::len_of(class)).max(LEAST_IN_SLAB)
 }
 
 /// The block handed out just now, `len` bytes, with something in it.

@@ -116,7 +116,7 @@ impl State {
     /// whether it is time to give it back.
     pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
         let most = RESTLESS + self.heap.counts().footprint / 4;
-        self.heap.idle_bytes() + resting > most && self.settings.purge != 0
+        (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
     }
 
     /// Says whether what is given from now on has lain idle in a cache.
