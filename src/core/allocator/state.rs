@@ -363,7 +363,7 @@ impl State {
 
     /// Calls `see` with every piece: blocks in address order, a slab's objects in its place, then
     /// mapped blocks. What rests in a cache is free.
-    pub(super) fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
+    pub fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
         self.walk_engine(see);
         self.heap.walk(|block, tag| {
             let payload = block.payload();

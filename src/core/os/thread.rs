@@ -230,6 +230,38 @@ pub fn ask_number() -> u32 {
     number
 }
 
+/// What [`spill`] calls: its argument, and the stack pointer.
+pub type Spilt = extern "C" fn(*mut c_void, usize);
+
+/// Calls `run` with `argument` and the stack pointer, at which the registers stand that a function
+/// keeps for its caller: from there on the stack has all that this thread still uses.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+pub extern "C" fn spill(run: Spilt, argument: *mut c_void) {
+    // Seven words, so that the stack is aligned for the call; none is left as it was.
+    core::arch::naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rsi",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rsp",
+        "call rax",
+        "pop rsi",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
 /// A function that runs when a thread ends.
 pub type ExitHook = unsafe extern "C" fn(*mut c_void);
 
