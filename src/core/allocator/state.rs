@@ -283,7 +283,9 @@ impl State {
     }
 
     pub(super) fn free_magazine(&mut self, magazine: *mut Magazine) {
-        // SAFETY: the caller owns the magazine, a block of this heap.
+        // SAFETY: the caller owns the magazine.
+        unsafe { Magazine::wipe(magazine) };
+        // SAFETY: as above: a block of this heap.
         unsafe { self.heap.release(Block::of_payload(magazine.cast())) };
     }
 

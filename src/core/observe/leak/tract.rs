@@ -12,7 +12,7 @@
 //! - **TR1** Tracts are sorted and do not overlap; `first` is the number of a tract's first dot.
 //! - **TR2** `coarse[n]` is not 0 if one of the dots `n * 256 ..` begins or ends a block.
 
-use crate::block::ALIGN;
+use crate::block::{ALIGN, WORD};
 use crate::os::{round_down, round_up};
 
 /// A block begins here.
@@ -21,6 +21,11 @@ pub const START: u8 = 1;
 pub const LAST: u8 = 2;
 /// The block is still to be looked into.
 pub const PENDING: u8 = 4;
+/// Of the block's last sixteen bytes only the first eight are its own: a header comes behind.
+pub const HALF: u8 = 64;
+
+/// What a dot says of the block's place, and not of its state.
+const PLACE: u8 = START | LAST | HALF;
 
 /// Where the state of a block stands in its first dot.
 const SHIFT: u32 = 3;
@@ -157,8 +162,9 @@ impl<'a> Land<'a> {
         }
         let first = tract.first + (address - tract.start) / ALIGN;
         let last = tract.first + (address - tract.start + len.max(1) - 1) / ALIGN;
+        let half = if (1..=WORD).contains(&(len % ALIGN)) { HALF } else { 0 };
         self.mark(first, START);
-        self.mark(last, LAST);
+        self.mark(last, LAST | half);
     }
 
     fn mark(&mut self, dot: usize, bits: u8) {
@@ -177,6 +183,9 @@ impl<'a> Land<'a> {
             Nature::Single => (self.dots[tract.first] != 0).then_some((tract.first, address == tract.start)),
             Nature::Blocks => {
                 let dot = tract.first + (address - tract.start) / ALIGN;
+                if self.dots[dot] & HALF != 0 && address % ALIGN >= WORD {
+                    return None;
+                }
                 if self.dots[dot] & START != 0 {
                     return Some((dot, address.is_multiple_of(ALIGN)));
                 }
@@ -229,7 +238,7 @@ impl<'a> Land<'a> {
         }
     }
 
-    /// Where the block at `dot` begins and ends, in whole units.
+    /// Where the block at `dot` begins and ends, in whole words.
     pub fn extent(&self, dot: usize) -> Option<(usize, usize)> {
         let at = self.tracts().partition_point(|tract| tract.first <= dot).checked_sub(1)?;
         // Mute tracts have no dot: they stand before the one that has theirs.
@@ -240,14 +249,15 @@ impl<'a> Land<'a> {
         let (number, end) = (dot - tract.first, tract.first + tract.dots());
         let is_short = self.dots[dot] & LAST != 0;
         let last = if is_short { dot } else { self.marked_from(dot + 1, end)? };
-        let past = tract.start + (last - tract.first + 1) * ALIGN;
+        let half = if self.dots[last] & HALF != 0 { WORD } else { 0 };
+        let past = tract.start + (last - tract.first + 1) * ALIGN - half;
         Some((tract.start + number * ALIGN, past.min(tract.end)))
     }
 
     /// The state of the block at `dot`.
     #[inline]
     pub fn state(&self, dot: usize) -> State {
-        match self.dots[dot] >> SHIFT {
+        match (self.dots[dot] & !PLACE) >> SHIFT {
             0 => State::Unseen,
             1 => State::Possible,
             2 => State::Reachable,
@@ -260,7 +270,7 @@ impl<'a> Land<'a> {
     #[inline]
     pub fn set(&mut self, dot: usize, state: State, is_pending: bool) {
         let pending = if is_pending { PENDING } else { 0 };
-        let bits = self.dots[dot] & (START | LAST);
+        let bits = self.dots[dot] & PLACE;
         self.dots[dot] = bits | pending | (state as u8) << SHIFT;
     }
 
@@ -315,7 +325,10 @@ mod tests {
                     assert!(land.block_at(inside).is_some_and(|(_, is_start)| !is_start), "{inside:#x}");
                 }
             }
-            for nowhere in [0, 0x01_0000, 0x01_0020, 0x01_0060, 0x01_1000, 0x08_0010, 0x19_0000, 0x1F_FFFF] {
+            for nowhere in [
+                0, 0x01_0000, 0x01_0020, 0x01_0048, 0x14_0008, 0x01_0060, 0x01_1000, 0x08_0010, 0x19_0000,
+                0x1F_FFFF,
+            ] {
                 assert_eq!(land.block_at(nowhere), None, "{nowhere:#x}");
             }
         });
@@ -333,7 +346,7 @@ mod tests {
                 dot = found + 1;
             }
 
-            let whole = |(at, len): (usize, usize)| (at, at + round_up(len, ALIGN));
+            let whole = |(at, len): (usize, usize)| (at, at + round_up(len, WORD));
             let mut expected: Vec<_> = BLOCKS.into_iter().map(whole).collect();
             expected[5].1 = 0x90_0000 + 77_777;
             assert_eq!(met, expected);
