@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use super::call::keeping_errno;
+use super::thread::system_call;
 
 /// A private descriptor stays above this number: programs count and close the low ones.
 pub const LEAST_PRIVATE: i32 = 500;
@@ -33,6 +34,39 @@ pub fn exists(path: &CStr) -> bool {
 pub fn close(fd: i32) {
     // SAFETY: the caller opened it.
     keeping_errno(|| unsafe { libc::close(fd) });
+}
+
+/// Opens the file or folder `path` to read.
+pub fn open_to_read(path: &CStr) -> Option<i32> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0];
+    // SAFETY: the path ends in a zero byte.
+    let fd = unsafe { system_call(libc::SYS_openat, arguments) };
+    i32::try_from(fd).ok().filter(|fd| *fd >= 0)
+}
+
+/// Calls `see` with every name in `folder`, from the first on.
+pub fn each_name(folder: i32, see: &mut dyn FnMut(&[u8])) {
+    /// Bytes of an entry before its name; the last two but one are its length.
+    const HEAD: usize = 19;
+    let mut entries = [0u8; 1024];
+    // SAFETY: the descriptor is the caller's.
+    unsafe { system_call(libc::SYS_lseek, [folder as usize, 0, libc::SEEK_SET as usize, 0]) };
+    loop {
+        let arguments = [folder as usize, entries.as_mut_ptr().expose_provenance(), entries.len(), 0];
+        // SAFETY: the array is ours to write.
+        let got = unsafe { system_call(libc::SYS_getdents64, arguments) };
+        let mut rest = entries.get(..usize::try_from(got).unwrap_or(0)).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        while let [_, .., low, high, _] = rest.get(..HEAD).unwrap_or_default() {
+            let len = usize::from(u16::from_le_bytes([*low, *high]));
+            let Some((entry, after)) = rest.split_at_checked(len.max(HEAD)) else { return };
+            see(entry[HEAD..].split(|byte| *byte == 0).next().unwrap_or_default());
+            rest = after;
+        }
+    }
 }
 
 /// The process's number.

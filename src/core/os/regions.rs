@@ -8,10 +8,8 @@
 //! - **RG1** A page of a private mapping holds what the process wrote only if it is there and is no
 //!   page of a file: nothing else can hold an address that this process came by.
 
-use core::ffi::CStr;
-
 use super::thread::system_call;
-use super::{PAGE, window};
+use super::{PAGE, file, window};
 
 /// One mapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +38,7 @@ const PIECE: usize = 2048;
 
 /// Calls `see` with every mapping, lowest first; whether the system lists them.
 pub fn each(see: &mut dyn FnMut(Region)) -> bool {
-    let Some(fd) = open(c"/proc/self/maps") else { return false };
+    let Some(fd) = file::open_to_read(c"/proc/self/maps") else { return false };
     let (mut line, mut len) = ([0; HEAD], 0);
     let mut piece = [0; PIECE];
     let mut any = false;
@@ -107,7 +105,7 @@ const GUARD: u64 = 1 << 58;
 impl Pages {
     /// The list of this process; `None` where the system keeps it to itself.
     pub fn open() -> Option<Self> {
-        let this = open(c"/proc/self/pagemap").map(|fd| Self { fd })?;
+        let this = file::open_to_read(c"/proc/self/pagemap").map(|fd| Self { fd })?;
         let here = (&raw const this).addr() / PAGE;
         (this.read(here, &mut [0]) == 1).then_some(this)
     }
@@ -129,9 +127,9 @@ impl Pages {
             let mut words = [0; WORDS];
             let count = (last - page).min(WORDS);
             let got = self.read(page, &mut words[..count]);
-            for n in 0..count {
+            for (n, word) in words.into_iter().take(count).enumerate() {
                 // What the list does not tell is taken for pages that hold something.
-                if n >= got || wanted(words[n]) {
+                if n >= got || wanted(word) {
                     begun = begun.or(Some(page + n));
                 } else {
                     end_run(&mut begun, page + n);
@@ -156,15 +154,6 @@ impl Drop for Pages {
     fn drop(&mut self) {
         window::close(self.fd);
     }
-}
-
-/// Opens `path` to read.
-fn open(path: &CStr) -> Option<i32> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0];
-    // SAFETY: the path ends in a zero byte.
-    let fd = unsafe { system_call(libc::SYS_openat, arguments) };
-    i32::try_from(fd).ok().filter(|fd| *fd >= 0)
 }
 
 fn read(fd: i32, into: &mut [u8]) -> Option<usize> {

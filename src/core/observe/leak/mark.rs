@@ -86,6 +86,23 @@ impl<'a> Marker<'a> {
         }
     }
 
+    /// The same for a root at `at` that was copied to `words`.
+    pub fn take_root(&mut self, at: usize, words: &[usize]) {
+        for (n, word) in words.iter().enumerate() {
+            let is_own = self.land.is_covered(at + n * WORD);
+            if !is_own {
+                self.meet(*word);
+            }
+        }
+        self.drain();
+    }
+
+    /// Takes what stands in `words`, the registers of a thread.
+    pub fn take(&mut self, words: &[usize]) {
+        words.iter().for_each(|word| self.meet(*word));
+        self.drain();
+    }
+
     /// Takes `address`, one in use by a thread, for the address of the block that holds it.
     pub fn hold(&mut self, address: usize) {
         if let Some((dot, _)) = self.land.block_at(address) {

@@ -12,8 +12,8 @@
 //! number that happens to be one hides a leak; what is reported as lost is lost, unless the program
 //! keeps its addresses in a disguise.
 //!
-//! - **LE1** The state is locked all the while, and what the check needs lies on a desk of its own: the
-//!   heap that it looks at stands still.
+//! - **LE1** The state is locked and all other threads stand still, as far as the system lets; what the
+//!   check needs lies on desks of its own. So the heap that it looks at does not change.
 
 pub mod mark;
 pub mod report;
@@ -31,6 +31,7 @@ use self::tract::{COARSE, Land, Nature, Tract};
 use crate::allocator::State;
 use crate::block::WORD;
 use crate::engine::{Engine, Kind};
+use crate::os::crew::Crew;
 use crate::os::desk::{self, Blank, Desk};
 use crate::os::regions::Pages;
 use crate::slab::rooms::Rooms;
@@ -87,7 +88,8 @@ pub struct Site<'a> {
 
 /// Looks for what is lost ([LE1](self)).
 pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obstacle> {
-    let (mut count, mut dots) = (site.own.len() + 1, 0);
+    let crew = Crew::halt();
+    let (mut count, mut dots) = (site.own.len() + 2, 0);
     each_tract(state, &mut |tract| (count, dots) = (count + 1, dots + tract.dots()));
     let coarse = dots.div_ceil(COARSE);
     let desk = Desk::new(
@@ -102,7 +104,7 @@ pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obs
 
     let mut land = Land::new(desk.cut(count), desk.cut(dots), desk.cut(coarse));
     each_tract(state, &mut |tract| land.add(tract));
-    for (start, end) in site.own.iter().copied().chain([desk.bounds()]) {
+    for (start, end) in site.own.iter().copied().chain([desk.bounds(), crew.bounds()]) {
         land.add(Tract::new(start, end, Nature::Mute));
     }
     land.settle();
@@ -113,7 +115,7 @@ pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obs
     });
 
     let pages = Pages::open();
-    let roots = Roots::new(site.sp, pages.as_ref());
+    let roots = Roots::new(site.sp, &crew, pages.as_ref());
     let holes = roots.holes(land.bounds(), desk.cut(MOST_HOLES))?;
     let mut marker = Marker::new(land, desk.cut(WAITING), holes, pages.as_ref());
     roots.read(&mut marker);
@@ -128,7 +130,7 @@ pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obs
             tally.add(payload.addr(), len, land.state(dot));
         }
     });
-    Ok(tally.leaks())
+    Ok(tally.leaks(crew.moving()))
 }
 
 /// Calls `see` with every tract that has blocks: segments, what an engine took, mapped blocks.

@@ -26,6 +26,13 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, leaks: &Leaks) -> fmt::Re
     if leaks.more != 0 {
         writeln!(out, "  and {} smaller groups", leaks.more)?;
     }
+    if leaks.moving != 0 {
+        writeln!(
+            out,
+            "  not stopped: {} threads; what only their registers hold counts as lost",
+            leaks.moving
+        )?;
+    }
     Ok(())
 }
 
@@ -51,5 +58,5 @@ pub fn json(out: &mut dyn Write, process: Process<'_>, leaks: &Leaks) -> fmt::Re
         }
         write!(out, "]}}")?;
     }
-    writeln!(out, "],\"more\":{}}}", leaks.more)
+    writeln!(out, "],\"more\":{},\"moving\":{}}}", leaks.more, leaks.moving)
 }

@@ -92,6 +92,8 @@ pub struct Leaks {
     groups: [Group; NAMED],
     /// Groups that [`Leaks::groups`] does not have.
     pub more: usize,
+    /// Threads that were not stopped: what only their registers hold counts as lost.
+    pub moving: usize,
 }
 
 impl Leaks {
@@ -146,15 +148,15 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// What was counted.
-    pub fn leaks(self) -> Leaks {
+    /// What was counted, while `moving` threads went on.
+    pub fn leaks(self, moving: usize) -> Leaks {
         let order =
             |group: &Group| (group.blocks == 0, group.sort, core::cmp::Reverse(group.bytes()), group.len);
         self.table.sort_unstable_by_key(order);
         let found = self.table.iter().filter(|group| group.blocks != 0).count();
         let mut groups = [Group::NONE; NAMED];
         groups.iter_mut().zip(self.table.iter()).for_each(|(place, group)| *place = *group);
-        Leaks { counts: self.counts, groups, more: found.saturating_sub(NAMED) }
+        Leaks { counts: self.counts, groups, more: found.saturating_sub(NAMED), moving }
     }
 }
 
@@ -177,7 +179,7 @@ mod tests {
         tally.add(0x6000, 24, State::Reachable);
         tally.add(0x5000, 24, State::Unseen);
 
-        let leaks = tally.leaks();
+        let leaks = tally.leaks(0);
 
         let met: Vec<_> = leaks.groups().map(|group| (group.sort, group.blocks, group.len)).collect();
         assert_eq!(met, [(0, 1, 1000), (0, 5, 48), (1, 1, 24), (2, 1, 5000)]);
@@ -196,7 +198,7 @@ mod tests {
             tally.add(n * 4096, n * 16, State::Definite);
         }
 
-        let leaks = tally.leaks();
+        let leaks = tally.leaks(0);
         assert_eq!(leaks.definite(), Count { bytes: 16 * 5050, blocks: 100 });
         assert_eq!((leaks.groups().count(), leaks.more), (NAMED, 16 - NAMED));
     }

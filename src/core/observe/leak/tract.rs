@@ -153,6 +153,11 @@ impl<'a> Land<'a> {
         Some(self.tracts()[at]).filter(holds)
     }
 
+    /// Whether `address` lies in a tract: what stands there is no root.
+    pub fn is_covered(&mut self, address: usize) -> bool {
+        self.tract_at(address).is_some()
+    }
+
     /// Notes the block of `len` bytes at `address`.
     pub fn note(&mut self, address: usize, len: usize) {
         let Some(tract) = self.tract_at(address) else { return };
