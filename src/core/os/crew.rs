@@ -13,9 +13,12 @@
 //! - **CW1** The helper makes system calls only: it shares the thread pointer of who started it.
 //! - **CW2** While the others are stopped, nobody may wait for a lock: they may hold it.
 
+use core::ffi::CStr;
+use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::desk::{self, Blank, Desk};
+use super::out::Text;
 use super::thread::{self, REGISTERS, system_call};
 use super::{call, file, window};
 
@@ -28,6 +31,8 @@ const SPARE: usize = 64;
 /// How often the helper looks for threads that are new, and for a stop: some two seconds.
 const ROUNDS: usize = 32;
 const PATIENCE: usize = 40_000;
+/// How often it asks for the permission to stop one.
+const TRIES: usize = 100;
 
 /// A thread that was stopped.
 #[derive(Clone, Copy, Debug)]
@@ -205,27 +210,41 @@ fn stop(shared: &Shared, tid: u32) {
         return;
     }
     let mut member = Member { tid, signal: 0, registers: [0; REGISTERS] };
-    if count == shared.room || !seize(&mut member) {
+    let fate = if count == shared.room { Fate::Moving } else { seize(shared.folder, &mut member) };
+    if fate == Fate::Moving {
         shared.moving.fetch_add(1, Ordering::Relaxed);
-        return;
     }
-    // SAFETY: there is room for one more.
-    unsafe { shared.members.wrapping_add(count).write(member) };
-    shared.count.store(count + 1, Ordering::Release);
+    if fate == Fate::Stopped {
+        // SAFETY: there is room for one more.
+        unsafe { shared.members.wrapping_add(count).write(member) };
+        shared.count.store(count + 1, Ordering::Release);
+    }
 }
 
-fn seize(member: &mut Member) -> bool {
+/// What has become of a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stopped,
+    Moving,
+    /// It is ending, or has ended: it uses nothing any more.
+    Gone,
+}
+
+fn seize(folder: i32, member: &mut Member) -> Fate {
     // Where the system asks for a permission, the other side is just giving it.
-    let seized = (0..100).any(|_| {
-        let done = trace(libc::PTRACE_SEIZE, member.tid, 0) == 0;
-        if !done {
-            call::doze();
+    for round in 0.. {
+        if trace(libc::PTRACE_SEIZE, member.tid, 0) == 0 {
+            break;
         }
-        done
-    });
-    if !seized || trace(libc::PTRACE_INTERRUPT, member.tid, 0) != 0 {
-        return false;
+        if has_died(folder, member.tid) {
+            return Fate::Gone;
+        }
+        if round == TRIES {
+            return Fate::Moving;
+        }
+        call::doze();
     }
+    trace(libc::PTRACE_INTERRUPT, member.tid, 0);
     let mut status = 0i32;
     let stopped = (0..PATIENCE).any(|_| {
         let at = (&raw mut status).expose_provenance();
@@ -238,12 +257,26 @@ fn seize(member: &mut Member) -> bool {
         got != 0
     });
     if !stopped || !libc::WIFSTOPPED(status) {
-        return false;
+        return if stopped { Fate::Gone } else { Fate::Moving };
     }
     // A stop that was asked for says so above the signal; any other signal is the thread's own.
     member.signal = if status >> 16 == 0 { libc::WSTOPSIG(status) as u32 } else { 0 };
     let at = member.registers.as_mut_ptr().expose_provenance();
-    trace(libc::PTRACE_GETREGS, member.tid, at) == 0
+    if trace(libc::PTRACE_GETREGS, member.tid, at) == 0 { Fate::Stopped } else { Fate::Gone }
+}
+
+/// Whether the thread has ended, though its number may still be listed.
+fn has_died(folder: i32, tid: u32) -> bool {
+    let mut path = Text::<32>::new();
+    let _ = write!(path, "{tid}/stat\0");
+    let path = CStr::from_bytes_until_nul(path.bytes()).unwrap_or_default();
+    let Some(fd) = file::open_in(folder, path) else { return true };
+    let mut text = [0; 64];
+    let len = file::read(fd, &mut text).unwrap_or(0);
+    window::close(fd);
+    // The state stands behind the name, which is in brackets and at most sixteen bytes long.
+    let mut after = text.get(..len).unwrap_or_default().rsplit(|byte| *byte == b')');
+    matches!(after.next(), None | Some([] | [b' ', b'Z' | b'X' | b'x', ..]))
 }
 
 fn trace(request: libc::c_uint, tid: u32, data: usize) -> isize {

@@ -38,11 +38,23 @@ pub fn close(fd: i32) {
 
 /// Opens the file or folder `path` to read.
 pub fn open_to_read(path: &CStr) -> Option<i32> {
+    open_in(libc::AT_FDCWD, path)
+}
+
+/// Opens the file `path` of `folder` to read.
+pub fn open_in(folder: i32, path: &CStr) -> Option<i32> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0];
+    let arguments = [folder as usize, path.as_ptr().addr(), flags as usize, 0];
     // SAFETY: the path ends in a zero byte.
     let fd = unsafe { system_call(libc::SYS_openat, arguments) };
     i32::try_from(fd).ok().filter(|fd| *fd >= 0)
+}
+
+/// Reads from `fd`; how many bytes, `None` if that failed.
+pub fn read(fd: i32, into: &mut [u8]) -> Option<usize> {
+    let arguments = [fd as usize, into.as_mut_ptr().expose_provenance(), into.len(), 0];
+    // SAFETY: the slice can be written.
+    usize::try_from(unsafe { system_call(libc::SYS_read, arguments) }).ok()
 }
 
 /// Calls `see` with every name in `folder`, from the first on.

@@ -42,7 +42,7 @@ pub fn each(see: &mut dyn FnMut(Region)) -> bool {
     let (mut line, mut len) = ([0; HEAD], 0);
     let mut piece = [0; PIECE];
     let mut any = false;
-    while let Some(got) = read(fd, &mut piece).filter(|got| *got > 0) {
+    while let Some(got) = file::read(fd, &mut piece).filter(|got| *got > 0) {
         for byte in piece.iter().take(got) {
             if *byte != b'\n' {
                 if let Some(place) = line.get_mut(len) {
@@ -154,12 +154,6 @@ impl Drop for Pages {
     fn drop(&mut self) {
         window::close(self.fd);
     }
-}
-
-fn read(fd: i32, into: &mut [u8]) -> Option<usize> {
-    let arguments = [fd as usize, into.as_mut_ptr().expose_provenance(), into.len(), 0];
-    // SAFETY: the slice can be written.
-    usize::try_from(unsafe { system_call(libc::SYS_read, arguments) }).ok()
 }
 
 #[cfg(test)]

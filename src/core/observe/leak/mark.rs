@@ -50,6 +50,8 @@ pub struct Marker<'a> {
     /// Whether a block did not fit on the stack.
     is_spilt: bool,
     phase: Phase,
+    /// Whether addresses at which a tract begins count.
+    are_edges_good: bool,
     low: usize,
     span: usize,
     holes: &'a [Hole],
@@ -60,8 +62,8 @@ impl<'a> Marker<'a> {
     /// A mark phase over the blocks of `land`, of which `holes`, sorted, cannot be read.
     pub fn new(land: Land<'a>, stack: &'a mut [usize], holes: &'a [Hole], pages: Option<&'a Pages>) -> Self {
         let (low, high) = land.bounds();
-        let (depth, is_spilt, phase) = (0, false, Phase::Roots);
-        Self { land, stack, depth, is_spilt, phase, low, span: high - low, holes, pages }
+        let (depth, is_spilt, phase, are_edges_good) = (0, false, Phase::Roots, true);
+        Self { land, stack, depth, is_spilt, phase, are_edges_good, low, span: high - low, holes, pages }
     }
 
     /// The blocks with their states.
@@ -130,10 +132,15 @@ impl<'a> Marker<'a> {
         }
     }
 
+    /// Says whether addresses at which a tract begins count in the roots that come now.
+    pub const fn trust_edges(&mut self, are_good: bool) {
+        self.are_edges_good = are_good;
+    }
+
     /// What was found at a word.
     #[inline]
     fn meet(&mut self, word: usize) {
-        if word.wrapping_sub(self.low) >= self.span {
+        if word.wrapping_sub(self.low) >= self.span || !self.are_edges_good && self.land.is_edge(word) {
             return;
         }
         if let Some((dot, is_start)) = self.land.block_at(word) {

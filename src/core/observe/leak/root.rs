@@ -13,7 +13,9 @@
 //! - **RO1** A mapping is cut only if it is known that what is left out is unused stack: that of the
 //!   process's first thread, or of one whose control block stands above its pointer, in memory that
 //!   begins behind a fence.
-//! - **RO2** What a thread may take back that was not stopped is read through [`Glass`].
+//! - **RO2** ld.so remembers where the break stood before the first block was placed there: in its own
+//!   memory, that is no address of a block.
+//! - **RO3** What a thread may take back that was not stopped is read through [`Glass`].
 
 use core::ptr;
 
@@ -23,7 +25,7 @@ use crate::block::WORD;
 use crate::os::crew::Crew;
 use crate::os::glass::Glass;
 use crate::os::regions::{self, Pages, Region};
-use crate::os::thread;
+use crate::os::{environment, thread};
 
 /// Bytes below its stack pointer that a function may use.
 const RED_ZONE: usize = 128;
@@ -85,18 +87,22 @@ impl<'a> Roots<'a> {
             marker.hold(vector_of(member.pointer()));
             marker.take(&member.registers);
         }
-        let mut before = Region::default();
+        let (mut before, mut is_loader) = (Region::default(), false);
+        let loader = environment::loader();
         regions::each(&mut |region| {
+            is_loader = region.start == loader || is_loader && region.start == before.end;
+            marker.trust_edges(!is_loader);
             if region.is_readable && !region.is_device {
-                let from = self.first_of(region, before);
+                let from = self.first_of(region, before, marker);
                 self.read_region(marker, glass.as_ref(), region, from);
             }
             before = region;
         });
+        marker.trust_edges(true);
     }
 
     /// Where the part of `region` begins that is in use ([RO1](self)).
-    fn first_of(&self, region: Region, before: Region) -> usize {
+    fn first_of(&self, region: Region, before: Region, marker: &mut Marker<'_>) -> usize {
         let holds = |address: usize| region.start <= address && address < region.end;
         let is_fenced = !region.is_shared && before.end == region.start && !before.is_readable;
         let cut = |sp: usize, pointer: usize| {
@@ -115,11 +121,13 @@ impl<'a> Roots<'a> {
         if !is_idle || lives(thread::pointer()) || pointers.any(lives) {
             return region.start;
         }
-        self.block_of_ended(region).unwrap_or(region.start)
+        let Some(block) = self.block_of_ended(region) else { return region.start };
+        marker.hold(vector_of(block));
+        block
     }
 
     /// The control block of the thread that has ended whose stack `region` was: a block like this
-    /// thread's own, whose thread has no number any more.
+    /// thread's own, whose thread has no number any more: 0 when it has ended, -1 when it was waited for.
     fn block_of_ended(&self, region: Region) -> Option<usize> {
         let pages = self.pages.filter(|_| self.number_at != 0)?;
         let last = region.end.saturating_sub(REACH);
@@ -128,7 +136,7 @@ impl<'a> Roots<'a> {
             found = found.or_else(|| (from..to.min(last)).step_by(STEP).find(|at| is_block(*at)));
         });
         // SAFETY: in the mapping, which can be read.
-        found.filter(|at| unsafe { half_at(at + self.number_at) } == 0)
+        found.filter(|at| unsafe { half_at(at + self.number_at) }.cast_signed() <= 0)
     }
 
     fn read_region(&self, marker: &mut Marker<'_>, glass: Option<&Glass>, region: Region, from: usize) {

@@ -158,6 +158,11 @@ impl<'a> Land<'a> {
         self.tract_at(address).is_some()
     }
 
+    /// Whether a tract begins at `address`.
+    pub fn is_edge(&mut self, address: usize) -> bool {
+        self.tract_at(address).is_some_and(|tract| tract.start == address && tract.nature == Nature::Blocks)
+    }
+
     /// Notes the block of `len` bytes at `address`.
     pub fn note(&mut self, address: usize, len: usize) {
         let Some(tract) = self.tract_at(address) else { return };
