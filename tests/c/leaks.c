@@ -71,10 +71,12 @@ __attribute__((noinline)) static void expect_now(size_t definite, size_t definit
 #define expect(...) (scrub(), expect_now(__VA_ARGS__))
 #define PLANT __attribute__((noinline)) static void
 
-/* A zeroed block: what was in it before could lead somewhere. */
+/* A zeroed block, to its very end: what was in it before could lead somewhere. */
 __attribute__((noinline)) static void *block(size_t length)
 {
-    return hide(calloc(1, length));
+    void *made = hide(malloc(length));
+    memset(made, 0, malloc_usable_size(made));
+    return made;
 }
 
 PLANT lose(size_t number, size_t length)
