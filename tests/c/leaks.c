@@ -266,7 +266,7 @@ CASE(a_block_that_cannot_be_read_in_part_is_read_where_it_can)
     CHECK_THAT(mprotect((char *)large + 8192, 4096, PROT_READ | PROT_WRITE), ==, 0);
 }
 
-enum { WIDTH = 100000 };
+enum { WIDTH = 24000 };
 
 PLANT plant_tree(void)
 {
