@@ -74,7 +74,7 @@ __attribute__((noinline)) static void expect_now(size_t definite, size_t definit
 /* A zeroed block, to its very end: what was in it before could lead somewhere. */
 __attribute__((noinline)) static void *block(size_t length)
 {
-    void *made = hide(malloc(length));
+    void *made = hide(apart(length));
     memset(made, 0, malloc_usable_size(made));
     return made;
 }

@@ -17,7 +17,7 @@ static void *volatile kept;
 
 static void *block(size_t length, size_t *sums)
 {
-    void *made = hide(malloc(length));
+    void *made = hide(apart(length));
     memset(made, 0, malloc_usable_size(made));
     if (sums != NULL) {
         sums[0] += malloc_usable_size(made);
