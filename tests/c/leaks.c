@@ -392,8 +392,8 @@ CASE(what_threads_hold_in_registers_while_they_run_is_reachable)
     with_threads(hold_and_run, 5);
 }
 
-/* A stopped thread may be anywhere in malloc. What it is just taking out of a cache or putting back may
- * look lost, since the check may come between: no more than one block of each thread. */
+/* A stopped thread may be anywhere in malloc. What it is just taking out of a cache or putting back may look lost, and
+ * what lies beside may look held: no more than one block of each thread. */
 CASE(threads_that_allocate_are_checked_without_harm)
 {
     pthread_t threads[6];
@@ -405,7 +405,7 @@ CASE(threads_that_allocate_are_checked_without_harm)
     pthread_barrier_wait(&barrier);
     for (int n = 0; n < 50; n++) {
         heapmm_leaks_t now = found();
-        CHECK_THAT(now.definite_blocks, >=, count);
+        CHECK_THAT(now.definite_blocks, >=, count - 6);
         CHECK_THAT(now.definite_blocks, <=, count + 6);
         usleep(200);
     }
