@@ -181,7 +181,7 @@ extern "C" fn help(shared: *mut u8) -> ! {
     for _ in 0..ROUNDS {
         let before = shared.count.load(Ordering::Relaxed);
         shared.moving.store(0, Ordering::Relaxed);
-        each_thread(shared.folder, &mut |tid| stop(shared, tid));
+        each_thread(shared.folder, |tid| stop(shared, tid));
         if shared.count.load(Ordering::Relaxed) == before {
             break;
         }
@@ -298,15 +298,15 @@ fn has_ended(helper: i32, options: i32) -> bool {
 
 fn count(folder: i32) -> usize {
     let mut count = 0;
-    each_thread(folder, &mut |_| count += 1);
+    each_thread(folder, |_| count += 1);
     count
 }
 
 /// Calls `see` with the number of every thread in `folder`.
-fn each_thread(folder: i32, see: &mut dyn FnMut(u32)) {
-    file::each_name(folder, &mut |name| {
+fn each_thread(folder: i32, mut see: impl FnMut(u32)) {
+    file::each_name(folder, |name| {
         let number = core::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-        number.into_iter().for_each(&mut *see);
+        number.into_iter().for_each(&mut see);
     });
 }
 

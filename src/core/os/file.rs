@@ -58,7 +58,7 @@ pub fn read(fd: i32, into: &mut [u8]) -> Option<usize> {
 }
 
 /// Calls `see` with every name in `folder`, from the first on.
-pub fn each_name(folder: i32, see: &mut dyn FnMut(&[u8])) {
+pub fn each_name(folder: i32, mut see: impl FnMut(&[u8])) {
     /// Bytes of an entry before its name; the last two but one are its length.
     const HEAD: usize = 19;
     let mut entries = [0u8; 1024];
@@ -75,7 +75,8 @@ pub fn each_name(folder: i32, see: &mut dyn FnMut(&[u8])) {
         while let [_, .., low, high, _] = rest.get(..HEAD).unwrap_or_default() {
             let len = usize::from(u16::from_le_bytes([*low, *high]));
             let Some((entry, after)) = rest.split_at_checked(len.max(HEAD)) else { return };
-            see(entry[HEAD..].split(|byte| *byte == 0).next().unwrap_or_default());
+            let name = entry.get(HEAD..).unwrap_or_default();
+            see(name.split(|byte| *byte == 0).next().unwrap_or_default());
             rest = after;
         }
     }

@@ -21,7 +21,7 @@ impl Glass {
     }
 
     /// Calls `see` with the words of every page of `[from, to)` that is there, and their address.
-    pub fn each_piece(&self, from: usize, to: usize, see: &mut dyn FnMut(usize, &[usize])) {
+    pub fn each_piece(&self, from: usize, to: usize, mut see: impl FnMut(usize, &[usize])) {
         let mut words = [0; WORDS];
         let mut at = from.next_multiple_of(8);
         while at < to {
@@ -58,7 +58,7 @@ mod tests {
         let mut met = Vec::new();
 
         let glass = Glass::open().unwrap();
-        glass.each_piece(base.addr(), base.addr() + 3 * PAGE, &mut |at, words| {
+        glass.each_piece(base.addr(), base.addr() + 3 * PAGE, |at, words| {
             met.push(((at - base.addr()) / PAGE, words.len(), words.first().copied()));
         });
 

@@ -37,7 +37,7 @@ const HEAD: usize = 128;
 const PIECE: usize = 2048;
 
 /// Calls `see` with every mapping, lowest first; whether the system lists them.
-pub fn each(see: &mut dyn FnMut(Region)) -> bool {
+pub fn each(mut see: impl FnMut(Region)) -> bool {
     let Some(fd) = file::open_to_read(c"/proc/self/maps") else { return false };
     let (mut line, mut len) = ([0; HEAD], 0);
     let mut piece = [0; PIECE];
@@ -50,7 +50,7 @@ pub fn each(see: &mut dyn FnMut(Region)) -> bool {
                 }
                 continue;
             }
-            if let Some(region) = Region::of(&line[..len]) {
+            if let Some(region) = line.get(..len).and_then(Region::of) {
                 any = true;
                 see(region);
             }
@@ -112,7 +112,7 @@ impl Pages {
 
     /// Calls `see` with the pages of `[from, to)` that hold something, runs of them at a time. Of
     /// memory that is not shared, these are the pages that the process wrote ([RG1](self)).
-    pub fn each_run(&self, from: usize, to: usize, is_shared: bool, see: &mut dyn FnMut(usize, usize)) {
+    pub fn each_run(&self, from: usize, to: usize, is_shared: bool, mut see: impl FnMut(usize, usize)) {
         let wanted = |word: u64| {
             word & (PRESENT | SWAPPED) != 0 && word & GUARD == 0 && (is_shared || word & OF_FILE == 0)
         };
@@ -126,7 +126,7 @@ impl Pages {
         while page < last {
             let mut words = [0; WORDS];
             let count = (last - page).min(WORDS);
-            let got = self.read(page, &mut words[..count]);
+            let got = self.read(page, words.get_mut(..count).unwrap_or_default());
             for (n, word) in words.into_iter().take(count).enumerate() {
                 // What the list does not tell is taken for pages that hold something.
                 if n >= got || wanted(word) {
@@ -181,7 +181,7 @@ mod tests {
         let (stack, code) = ((&raw const here).addr(), Region::of as *const () as usize);
         let (mut of_stack, mut of_code) = (None, None);
 
-        assert!(each(&mut |region| {
+        assert!(each(|region| {
             let holds = |address| region.start <= address && address < region.end;
             of_stack = of_stack.or(holds(stack).then_some(region));
             of_code = of_code.or(holds(code).then_some(region));
@@ -201,7 +201,7 @@ mod tests {
         let mut runs = Vec::new();
 
         let pages = Pages::open().unwrap();
-        pages.each_run(base.addr(), base.addr() + 600 * PAGE, false, &mut |from, to| {
+        pages.each_run(base.addr(), base.addr() + 600 * PAGE, false, |from, to| {
             runs.push(((from - base.addr()) / PAGE, (to - base.addr()) / PAGE));
         });
 

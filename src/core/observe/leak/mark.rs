@@ -185,9 +185,9 @@ impl<'a> Marker<'a> {
     }
 
     fn drain(&mut self) {
-        while self.depth > 0 {
-            self.depth -= 1;
-            self.look_into(self.stack[self.depth]);
+        while let Some(depth) = self.depth.checked_sub(1) {
+            self.depth = depth;
+            self.look_into(self.stack.get(depth).copied().unwrap_or(0));
         }
     }
 
@@ -221,7 +221,7 @@ impl<'a> Marker<'a> {
 
     fn read_block(&mut self, from: usize, to: usize) {
         match self.pages.filter(|_| to - from >= LONG) {
-            Some(pages) => pages.each_run(from, to, false, &mut |from, to| {
+            Some(pages) => pages.each_run(from, to, false, |from, to| {
                 // SAFETY: part of a block of the heap, and not of a hole.
                 unsafe { self.read(from, to) };
             }),

@@ -22,7 +22,7 @@ pub mod tally;
 pub mod tract;
 
 pub use report::{json, text};
-pub use tally::{Count, Group, Leaks, SORTS};
+pub use tally::{Count, Group, Leaks, Sort};
 
 use self::mark::{Hole, Marker};
 use self::root::Roots;
@@ -90,7 +90,7 @@ pub struct Site<'a> {
 pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obstacle> {
     let crew = Crew::halt();
     let (mut count, mut dots) = (site.own.len() + 2, 0);
-    each_tract(state, &mut |tract| (count, dots) = (count + 1, dots + tract.dots()));
+    each_tract(state, |tract| (count, dots) = (count + 1, dots + tract.dots()));
     let coarse = dots.div_ceil(COARSE);
     let desk = Desk::new(
         desk::bytes::<Tract>(count)
@@ -103,7 +103,7 @@ pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obs
     .ok_or(Obstacle::Memory)?;
 
     let mut land = Land::new(desk.cut(count), desk.cut(dots), desk.cut(coarse));
-    each_tract(state, &mut |tract| land.add(tract));
+    each_tract(state, |tract| land.add(tract));
     for (start, end) in site.own.iter().copied().chain([desk.bounds(), crew.bounds()]) {
         land.add(Tract::new(start, end, Nature::Mute));
     }
@@ -134,7 +134,7 @@ pub fn check(state: &State, rooms: &Rooms, site: &Site<'_>) -> Result<Leaks, Obs
 }
 
 /// Calls `see` with every tract that has blocks: segments, what an engine took, mapped blocks.
-fn each_tract(state: &State, see: &mut dyn FnMut(Tract)) {
+fn each_tract(state: &State, mut see: impl FnMut(Tract)) {
     for segment in state.heap().segments().iter() {
         see(Tract::new(segment.base().addr(), segment.end().addr(), Nature::Blocks));
     }

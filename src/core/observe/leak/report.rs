@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use super::tally::{Leaks, SORTS};
+use super::tally::{Leaks, Sort};
 use crate::observe::report::{Process, escape};
 
 /// Version of the JSON: raised when a field changes its meaning or goes away.
@@ -12,13 +12,13 @@ const SCHEMA: u32 = 1;
 pub fn text(out: &mut dyn Write, process: Process<'_>, leaks: &Leaks) -> fmt::Result {
     let name = core::str::from_utf8(process.command).unwrap_or("?");
     writeln!(out, "heapmm  {name}  pid {}  leaks", process.pid)?;
-    for (sort, count) in SORTS.iter().zip(leaks.counts) {
+    for (sort, count) in Sort::all().zip(leaks.counts) {
         let (bytes, blocks) = (count.bytes, count.blocks);
         let noun = if blocks == 1 { "block " } else { "blocks" };
-        writeln!(out, "{bytes:>16}  bytes in {blocks:>8} {noun}  {:<16} {}", sort.name, sort.help)?;
+        writeln!(out, "{bytes:>16}  bytes in {blocks:>8} {noun}  {:<16} {}", sort.name(), sort.help())?;
     }
     for group in leaks.groups() {
-        let name = SORTS.get(group.sort).map_or("", |sort| sort.name);
+        let name = Sort::of(group.sort).name();
         write!(out, "  {name}: {} x {} bytes, at", group.blocks, group.len)?;
         group.examples.iter().filter(|at| **at != 0).try_for_each(|at| write!(out, " {at:#x}"))?;
         writeln!(out, "{}", if group.blocks > group.examples.len() { " ..." } else { "" })?;
@@ -41,13 +41,13 @@ pub fn json(out: &mut dyn Write, process: Process<'_>, leaks: &Leaks) -> fmt::Re
     write!(out, "{{\"schema\":{SCHEMA},\"pid\":{},\"command\":\"", process.pid)?;
     escape(out, process.command)?;
     write!(out, "\",\"leaks\":{{")?;
-    for (n, (sort, count)) in SORTS.iter().zip(leaks.counts).enumerate() {
+    for (n, (sort, count)) in Sort::all().zip(leaks.counts).enumerate() {
         let comma = if n == 0 { "" } else { "," };
-        write!(out, "{comma}\"{}\":{{\"bytes\":{},\"blocks\":{}}}", sort.key, count.bytes, count.blocks)?;
+        write!(out, "{comma}\"{}\":{{\"bytes\":{},\"blocks\":{}}}", sort.key(), count.bytes, count.blocks)?;
     }
     write!(out, "}},\"groups\":[")?;
     for (n, group) in leaks.groups().enumerate() {
-        let (comma, key) = (if n == 0 { "" } else { "," }, SORTS.get(group.sort).map_or("", |sort| sort.key));
+        let (comma, key) = (if n == 0 { "" } else { "," }, Sort::of(group.sort).key());
         write!(
             out,
             "{comma}{{\"sort\":\"{key}\",\"len\":{},\"blocks\":{},\"at\":[",

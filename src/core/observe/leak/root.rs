@@ -62,7 +62,7 @@ impl<'a> Roots<'a> {
     /// The parts of the heap, between the two `bounds`, that cannot be read, in the order of addresses.
     pub fn holes<'t>(&self, bounds: (usize, usize), table: &'t mut [Hole]) -> Result<&'t [Hole], Obstacle> {
         let mut count = 0;
-        let is_listed = regions::each(&mut |region| {
+        let is_listed = regions::each(|region| {
             if region.is_readable || region.end <= bounds.0 || bounds.1 <= region.start {
                 return;
             }
@@ -89,7 +89,7 @@ impl<'a> Roots<'a> {
         }
         let (mut before, mut is_loader) = (Region::default(), false);
         let loader = environment::loader();
-        regions::each(&mut |region| {
+        regions::each(|region| {
             is_loader = region.start == loader || is_loader && region.start == before.end;
             marker.trust_edges(!is_loader);
             if region.is_readable && !region.is_device {
@@ -132,7 +132,7 @@ impl<'a> Roots<'a> {
         let pages = self.pages.filter(|_| self.number_at != 0)?;
         let last = region.end.saturating_sub(REACH);
         let mut found = None;
-        pages.each_run(region.start, region.end, false, &mut |from, to| {
+        pages.each_run(region.start, region.end, false, |from, to| {
             found = found.or_else(|| (from..to.min(last)).step_by(STEP).find(|at| is_block(*at)));
         });
         // SAFETY: in the mapping, which can be read.
@@ -145,10 +145,10 @@ impl<'a> Roots<'a> {
                 // SAFETY: pages of a mapping that can be read, and nobody takes it back.
                 unsafe { marker.read_root(from, to) };
             }
-            Some(glass) => glass.each_piece(from, to, &mut |at, words| marker.take_root(at, words)),
+            Some(glass) => glass.each_piece(from, to, |at, words| marker.take_root(at, words)),
         };
         match self.pages {
-            Some(pages) => pages.each_run(from, region.end, region.is_shared, &mut read),
+            Some(pages) => pages.each_run(from, region.end, region.is_shared, read),
             // Without the list, what cannot be written has nothing, and what is shared may be gone.
             None if region.is_writable && !region.is_shared => read(from, region.end),
             None => {}

@@ -4,26 +4,50 @@
 
 use super::tract::State;
 
+/// A sort of blocks. Its words stand in one string: four pointers for each would be relocated in every
+/// process.
+#[derive(Clone, Copy, Debug)]
+pub struct Sort(usize);
+
 macro_rules! sorts {
     ($($key:ident $state:ident $name:literal $help:literal;)*) => {
-        /// The sorts of blocks, the worst first: key, state, name, help.
-        pub const SORTS: &[Sort] = &[$(Sort {
-            key: stringify!($key), state: State::$state, name: $name, help: $help,
-        },)*];
+        /// Key, name and help of each sort, a line each.
+        const WORDS: &str = concat!($(stringify!($key), "\n", $name, "\n", $help, "\n",)*);
+
+        /// Their states.
+        const STATES: [State; KINDS] = [$(State::$state,)*];
     };
 }
 
-/// A sort of blocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Sort {
+impl Sort {
+    /// All, the worst first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..KINDS).map(Self)
+    }
+
+    /// The sort with this number.
+    pub const fn of(number: usize) -> Self {
+        Self(number)
+    }
+
     /// Its name in JSON.
-    pub key: &'static str,
-    /// The state of its blocks.
-    pub state: State,
+    pub fn key(self) -> &'static str {
+        self.word(0)
+    }
+
     /// Its name for people.
-    pub name: &'static str,
+    pub fn name(self) -> &'static str {
+        self.word(1)
+    }
+
     /// What that means.
-    pub help: &'static str,
+    pub fn help(self) -> &'static str {
+        self.word(2)
+    }
+
+    fn word(self, n: usize) -> &'static str {
+        WORDS.split('\n').nth(self.0 * 3 + n).unwrap_or("")
+    }
 }
 
 sorts! {
@@ -35,8 +59,6 @@ sorts! {
 
 /// Number of sorts.
 pub const KINDS: usize = 4;
-
-const _: () = assert!(SORTS.len() == KINDS);
 
 /// Most groups that a report names.
 pub const NAMED: usize = 10;
@@ -65,7 +87,7 @@ impl Count {
 /// Blocks of one length and one sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The row of [`SORTS`].
+    /// The number of its [`Sort`].
     pub sort: usize,
     /// Bytes of each.
     pub len: usize,
@@ -87,7 +109,7 @@ impl Group {
 /// What was found.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaks {
-    /// In the order of [`SORTS`].
+    /// In the order of [`Sort::all`].
     pub counts: [Count; KINDS],
     groups: [Group; NAMED],
     /// Groups that [`Leaks::groups`] does not have.
@@ -123,8 +145,10 @@ impl<'a> Tally<'a> {
 
     /// Counts a block.
     pub fn add(&mut self, address: usize, len: usize, state: State) {
-        let Some(sort) = SORTS.iter().position(|sort| sort.state == state) else { return };
-        self.counts[sort].add(len);
+        let Some(sort) = STATES.iter().position(|known| *known == state) else { return };
+        if let Some(count) = self.counts.get_mut(sort) {
+            count.add(len);
+        }
         if state != State::Reachable {
             self.file(sort, len, address);
         }
@@ -132,9 +156,9 @@ impl<'a> Tally<'a> {
 
     fn file(&mut self, sort: usize, len: usize, address: usize) {
         let cap = self.table.len();
-        let home = (len / 8 * SORTS.len() + sort).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let home = (len / 8 * KINDS + sort).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         for n in 0..cap {
-            let group = &mut self.table[home.wrapping_add(n) % cap];
+            let Some(group) = self.table.get_mut(home.wrapping_add(n) % cap) else { return };
             if group.blocks == 0 {
                 *group = Group { sort, len, ..Group::NONE };
             }

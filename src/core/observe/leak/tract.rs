@@ -116,7 +116,7 @@ impl<'a> Land<'a> {
 
     /// Sorts the tracts and numbers the dots ([TR1](self)).
     pub fn settle(&mut self) {
-        let tracts = &mut self.tracts[..self.count];
+        let tracts = self.tracts.get_mut(..self.count).unwrap_or_default();
         tracts.sort_unstable_by_key(|tract| tract.start);
         let mut first = 0;
         for tract in tracts {
@@ -125,9 +125,15 @@ impl<'a> Land<'a> {
         }
     }
 
+    /// What is known of the sixteen bytes with this number.
+    #[inline]
+    fn dot(&self, number: usize) -> u8 {
+        self.dots.get(number).copied().unwrap_or(0)
+    }
+
     /// All tracts.
     pub fn tracts(&self) -> &[Tract] {
-        &self.tracts[..self.count]
+        self.tracts.get(..self.count).unwrap_or_default()
     }
 
     /// The number of dots.
@@ -150,7 +156,7 @@ impl<'a> Land<'a> {
         }
         let at = self.tracts().partition_point(|tract| tract.start <= address).checked_sub(1)?;
         self.recent = at;
-        Some(self.tracts()[at]).filter(holds)
+        self.tracts().get(at).copied().filter(holds)
     }
 
     /// Whether `address` lies in a tract: what stands there is no root.
@@ -180,7 +186,9 @@ impl<'a> Land<'a> {
     fn mark(&mut self, dot: usize, bits: u8) {
         if let Some(place) = self.dots.get_mut(dot) {
             *place |= bits;
-            self.coarse[dot / COARSE] = 1;
+        }
+        if let Some(mark) = self.coarse.get_mut(dot / COARSE) {
+            *mark = 1;
         }
     }
 
@@ -190,17 +198,17 @@ impl<'a> Land<'a> {
         let tract = self.tract_at(address)?;
         match tract.nature {
             Nature::Mute => None,
-            Nature::Single => (self.dots[tract.first] != 0).then_some((tract.first, address == tract.start)),
+            Nature::Single => (self.dot(tract.first) != 0).then_some((tract.first, address == tract.start)),
             Nature::Blocks => {
                 let dot = tract.first + (address - tract.start) / ALIGN;
-                if self.dots[dot] & HALF != 0 && address % ALIGN >= WORD {
+                if self.dot(dot) & HALF != 0 && address % ALIGN >= WORD {
                     return None;
                 }
-                if self.dots[dot] & START != 0 {
+                if self.dot(dot) & START != 0 {
                     return Some((dot, address.is_multiple_of(ALIGN)));
                 }
                 let before = self.marked_before(dot, tract.first)?;
-                (self.dots[before] & (START | LAST) == START).then_some((before, false))
+                (self.dot(before) & (START | LAST) == START).then_some((before, false))
             }
         }
     }
@@ -241,7 +249,7 @@ impl<'a> Land<'a> {
     pub fn block_from(&self, mut dot: usize) -> Option<usize> {
         loop {
             dot = self.marked_from(dot, self.dots.len())?;
-            if self.dots[dot] & START != 0 {
+            if self.dot(dot) & START != 0 {
                 return Some(dot);
             }
             dot += 1;
@@ -252,14 +260,14 @@ impl<'a> Land<'a> {
     pub fn extent(&self, dot: usize) -> Option<(usize, usize)> {
         let at = self.tracts().partition_point(|tract| tract.first <= dot).checked_sub(1)?;
         // Mute tracts have no dot: they stand before the one that has theirs.
-        let tract = self.tracts()[at];
+        let tract = *self.tracts().get(at)?;
         if tract.nature == Nature::Single {
             return Some((tract.start, tract.end));
         }
         let (number, end) = (dot - tract.first, tract.first + tract.dots());
-        let is_short = self.dots[dot] & LAST != 0;
+        let is_short = self.dot(dot) & LAST != 0;
         let last = if is_short { dot } else { self.marked_from(dot + 1, end)? };
-        let half = if self.dots[last] & HALF != 0 { WORD } else { 0 };
+        let half = if self.dot(last) & HALF != 0 { WORD } else { 0 };
         let past = tract.start + (last - tract.first + 1) * ALIGN - half;
         Some((tract.start + number * ALIGN, past.min(tract.end)))
     }
@@ -267,7 +275,7 @@ impl<'a> Land<'a> {
     /// The state of the block at `dot`.
     #[inline]
     pub fn state(&self, dot: usize) -> State {
-        match (self.dots[dot] & !PLACE) >> SHIFT {
+        match (self.dot(dot) & !PLACE) >> SHIFT {
             0 => State::Unseen,
             1 => State::Possible,
             2 => State::Reachable,
@@ -280,13 +288,15 @@ impl<'a> Land<'a> {
     #[inline]
     pub fn set(&mut self, dot: usize, state: State, is_pending: bool) {
         let pending = if is_pending { PENDING } else { 0 };
-        let bits = self.dots[dot] & PLACE;
-        self.dots[dot] = bits | pending | (state as u8) << SHIFT;
+        let bits = self.dot(dot) & PLACE;
+        if let Some(place) = self.dots.get_mut(dot) {
+            *place = bits | pending | (state as u8) << SHIFT;
+        }
     }
 
     /// Whether the block at `dot` is still to be looked into.
     pub fn is_pending(&self, dot: usize) -> bool {
-        self.dots[dot] & PENDING != 0
+        self.dot(dot) & PENDING != 0
     }
 }
 
