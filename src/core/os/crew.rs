@@ -304,7 +304,7 @@ fn count(folder: i32) -> usize {
 
 /// Calls `see` with the number of every thread in `folder`.
 fn each_thread(folder: i32, mut see: impl FnMut(u32)) {
-    file::each_name(folder, |name| {
+    file::each_name(folder, &mut |name| {
         let number = core::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
         number.into_iter().for_each(&mut see);
     });

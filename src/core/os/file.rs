@@ -58,7 +58,7 @@ pub fn read(fd: i32, into: &mut [u8]) -> Option<usize> {
 }
 
 /// Calls `see` with every name in `folder`, from the first on.
-pub fn each_name(folder: i32, mut see: impl FnMut(&[u8])) {
+pub fn each_name(folder: i32, see: &mut dyn FnMut(&[u8])) {
     /// Bytes of an entry before its name; the last two but one are its length.
     const HEAD: usize = 19;
     let mut entries = [0u8; 1024];

@@ -37,7 +37,7 @@ const HEAD: usize = 128;
 const PIECE: usize = 2048;
 
 /// Calls `see` with every mapping, lowest first; whether the system lists them.
-pub fn each(mut see: impl FnMut(Region)) -> bool {
+pub fn each(see: &mut dyn FnMut(Region)) -> bool {
     let Some(fd) = file::open_to_read(c"/proc/self/maps") else { return false };
     let (mut line, mut len) = ([0; HEAD], 0);
     let mut piece = [0; PIECE];
@@ -181,7 +181,7 @@ mod tests {
         let (stack, code) = ((&raw const here).addr(), Region::of as *const () as usize);
         let (mut of_stack, mut of_code) = (None, None);
 
-        assert!(each(|region| {
+        assert!(each(&mut |region| {
             let holds = |address| region.start <= address && address < region.end;
             of_stack = of_stack.or(holds(stack).then_some(region));
             of_code = of_code.or(holds(code).then_some(region));

@@ -62,7 +62,7 @@ impl<'a> Roots<'a> {
     /// The parts of the heap, between the two `bounds`, that cannot be read, in the order of addresses.
     pub fn holes<'t>(&self, bounds: (usize, usize), table: &'t mut [Hole]) -> Result<&'t [Hole], Obstacle> {
         let mut count = 0;
-        let is_listed = regions::each(|region| {
+        let is_listed = regions::each(&mut |region| {
             if region.is_readable || region.end <= bounds.0 || bounds.1 <= region.start {
                 return;
             }
@@ -89,7 +89,7 @@ impl<'a> Roots<'a> {
         }
         let (mut before, mut is_loader) = (Region::default(), false);
         let loader = environment::loader();
-        regions::each(|region| {
+        regions::each(&mut |region| {
             is_loader = region.start == loader || is_loader && region.start == before.end;
             marker.trust_edges(!is_loader);
             if region.is_readable && !region.is_device {

@@ -174,12 +174,15 @@ impl<'a> Tally<'a> {
 
     /// What was counted, while `moving` threads went on.
     pub fn leaks(self, moving: usize) -> Leaks {
-        let order =
-            |group: &Group| (group.blocks == 0, group.sort, core::cmp::Reverse(group.bytes()), group.len);
-        self.table.sort_unstable_by_key(order);
+        let order = |group: &&mut Group| (group.sort, core::cmp::Reverse(group.bytes()), group.len);
         let found = self.table.iter().filter(|group| group.blocks != 0).count();
         let mut groups = [Group::NONE; NAMED];
-        groups.iter_mut().zip(self.table.iter()).for_each(|(place, group)| *place = *group);
+        for place in &mut groups {
+            let rest = self.table.iter_mut().filter(|group| group.blocks != 0);
+            if let Some(next) = rest.min_by_key(order) {
+                *place = core::mem::replace(next, Group::NONE);
+            }
+        }
         Leaks { counts: self.counts, groups, more: found.saturating_sub(NAMED), moving }
     }
 }
