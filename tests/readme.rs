@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::fs;
 
 use heapmm_core::policy::POLICIES;
-use heapmm_core::settings::ROWS;
+use heapmm_core::settings::{PAGES, Page};
 use support::{Run, Scratch, library, root};
 
 /// The first line of a block that is run.
@@ -71,9 +71,8 @@ fn every_c_block_of_the_readme_compiles_links_and_runs() {
 #[test]
 fn the_settings_of_the_readme_are_those_of_the_library() {
     let mut table = String::from("| setting | default | values | what it does |\n|---|---|---|---|\n");
-    for row in ROWS {
-        let (name, default) = (row.name(), row.default());
-        writeln!(table, "| `HEAPMM_{name}` | {default} | {} | {} |", row.values(), row.help()).unwrap();
+    for Page { name, values, default, help } in PAGES {
+        writeln!(table, "| `HEAPMM_{name}` | {default} | {values} | {help} |").unwrap();
     }
 
     assert!(readme().contains(&format!("\n\n{table}\n")), "the table of settings should be:\n{table}");

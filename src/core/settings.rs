@@ -151,45 +151,45 @@ impl Settings {
 }
 
 /// One setting. Its words stand in one string: a process that reads no setting should not pay for
-/// four relocated pointers a row.
+/// two relocated pointers a row.
 pub struct Row {
-    /// Name, values, built-in value and help, a line each.
+    /// Name and values, a line each.
     words: &'static str,
     apply: fn(&mut Settings, &[u8]) -> Option<()>,
 }
 
 impl Row {
-    fn word(&self, n: usize) -> &'static str {
-        self.words.split('\n').nth(n).unwrap_or("")
-    }
-
     /// The name behind `HEAPMM_`.
     pub fn name(&self) -> &'static str {
-        self.word(0)
+        self.words.split_once('\n').unwrap_or_default().0
     }
 
     /// The values it takes.
     pub fn values(&self) -> &'static str {
-        self.word(1)
+        self.words.split_once('\n').unwrap_or_default().1
     }
+}
 
+/// What there is to say of a setting: for the command, since no process reads it.
+pub struct Page {
+    /// The name behind `HEAPMM_`.
+    pub name: &'static str,
+    /// The values it takes.
+    pub values: &'static str,
     /// The built-in value.
-    pub fn default(&self) -> &'static str {
-        self.word(2)
-    }
-
+    pub default: &'static str,
     /// What it does, in a line.
-    pub fn help(&self) -> &'static str {
-        self.word(3)
-    }
+    pub help: &'static str,
 }
 
 macro_rules! settings {
     ($($name:literal $values:literal $default:literal $help:literal $apply:expr;)*) => {
         /// All settings.
-        pub static ROWS: &[Row] = &[$(Row {
-            words: concat!($name, "\n", $values, "\n", $default, "\n", $help), apply: $apply,
-        },)*];
+        pub static ROWS: &[Row] = &[$(Row { words: concat!($name, "\n", $values), apply: $apply },)*];
+
+        /// A page for each.
+        pub static PAGES: &[Page] =
+            &[$(Page { name: $name, values: $values, default: $default, help: $help },)*];
     };
 }
 
@@ -372,10 +372,11 @@ mod tests {
 
     #[test]
     fn every_default_in_the_table_is_the_built_in_value() {
-        for row in ROWS.iter().filter(|row| !["OUT", "MMAP_THRESHOLD"].contains(&row.name())) {
+        let unlike = ["OUT", "MMAP_THRESHOLD"];
+        for (row, page) in ROWS.iter().zip(PAGES).filter(|(row, _)| !unlike.contains(&row.name())) {
             let mut settings = Settings::DEFAULT;
 
-            assert!((row.apply)(&mut settings, row.default().as_bytes()).is_some(), "{}", row.name());
+            assert!((row.apply)(&mut settings, page.default.as_bytes()).is_some(), "{}", row.name());
             assert_eq!(std::format!("{settings:?}"), std::format!("{:?}", Settings::DEFAULT));
         }
     }

@@ -1,5 +1,6 @@
 /* Story 13: a signal handler allocates and frees, thousands of times a second, wherever it finds its thread.
- * `story_handler TICKS`. A second thread works beside it and is ticked as well.
+ * `story_handler TICKS`. A second thread works beside it and is ticked as well. With `large` behind it all blocks are of
+ * a length of which a thread keeps the last one that it freed.
  *
  * POSIX leaves this undefined. Here nothing may hang, and no block may lose its bytes or be handed out twice; a
  * request in the handler may be refused, but most are served.
@@ -10,7 +11,7 @@
 #include <stdatomic.h>
 #include <sys/time.h>
 
-enum { SLOTS = 80 };
+enum { SLOTS = 80, LARGE = 66000 };
 
 struct table {
     char *blocks[SLOTS];
@@ -22,6 +23,7 @@ struct table {
 static __thread struct table in_handler;
 static atomic_int ticks, served, refused, wanted;
 static pthread_t threads[2];
+static int all_are_large;
 
 static void replace_one(struct table *table, int may_be_refused)
 {
@@ -29,6 +31,8 @@ static void replace_one(struct table *table, int may_be_refused)
     CHECK(table->blocks[slot] == NULL || is_stamped(table->blocks[slot], table->lengths[slot], slot + table->seed));
     free(table->blocks[slot]);
     size_t n = next_random(&table->state) % ((size_t)32 << next_random(&table->state) % 13);
+    if (all_are_large)
+        n = LARGE + n % 4096;
     char *block = hide(next_random(&table->state) % 4 == 0 ? calloc(n, 1) : malloc(n));
     table->blocks[slot] = block;
     table->lengths[slot] = n;
@@ -83,7 +87,8 @@ int main(int argc, char **argv)
 {
     struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
     struct sigaction action = {0};
-    CHECK_THAT(argc, ==, 2);
+    CHECK(argc == 2 || (argc == 3 && strcmp(argv[2], "large") == 0));
+    all_are_large = argc == 3;
     wanted = atoi(argv[1]);
     action.sa_handler = on_tick;
     CHECK(sigaddset(&action.sa_mask, SIGALRM) == 0 && sigaddset(&action.sa_mask, SIGUSR1) == 0);

@@ -37,6 +37,11 @@ fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
 }
 
 #[test]
+fn story_13_a_handler_takes_the_large_block_that_its_thread_kept() {
+    story("handler", &["30000", "large"], None).run().succeeded();
+}
+
+#[test]
 fn story_13_a_handler_that_allocates_is_safe_under_the_literal_policy() {
     story("handler", &["4000"], LITERAL).run().succeeded();
 }

@@ -1,7 +1,7 @@
 //! `heapmm options`: the settings of the library, from its own table.
 
 use clap::Args;
-use heapmm_core::settings::ROWS;
+use heapmm_core::settings::PAGES;
 
 use crate::fail::Verdict;
 use crate::show::table::{Cell, Format, Table};
@@ -19,9 +19,9 @@ impl Options {
         let columns =
             [("name", "setting"), ("default", "default"), ("values", "values"), ("help", "what it does")];
         let mut table = Table::new("options", &columns);
-        for row in ROWS {
-            let name = format!("HEAPMM_{}", row.name());
-            table.rows.push([&name, row.default(), row.values(), row.help()].map(Cell::word).to_vec());
+        for page in PAGES {
+            let name = format!("HEAPMM_{}", page.name);
+            table.rows.push([&name, page.default, page.values, page.help].map(Cell::word).to_vec());
         }
         super::print(&table, self.format)?;
         Ok(0)

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use heapmm_core::policy::POLICIES;
-use heapmm_core::settings::ROWS;
+use heapmm_core::settings::{PAGES, Page};
 
 use super::Command;
 use crate::fail::{Fail, Verdict};
@@ -64,9 +64,7 @@ fn page(command: clap::Command, with_settings: bool) -> Verdict<Vec<u8>> {
             return Ok(());
         }
         writeln!(text, ".SH ENVIRONMENT\nSettings of the library; `heapmm options` prints them.")?;
-        for row in ROWS {
-            let (name, help, values) = (row.name(), row.help(), row.values());
-            let default = row.default();
+        for Page { name, values, default, help } in PAGES {
             writeln!(text, ".TP\n\\fBHEAPMM_{name}\\fR\n{help} Values: {values}. Default: {default}.")?;
         }
         writeln!(text, ".SH POLICIES\nValues of HEAPMM_POLICY; `heapmm policies` prints them.")?;

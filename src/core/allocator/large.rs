@@ -39,8 +39,9 @@ impl Allocator {
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         let kept = thread.kept.get();
+        // A signal handler may have taken it, or given it up, just before the bins were closed.
         // SAFETY: [A7]
-        let has = unsafe { Block::of_payload(kept).len() };
+        let has = if kept.is_null() { 0 } else { unsafe { Block::of_payload(kept).len() } };
         if len > has || has - len > has / 8 {
             thread.busy.set(false);
             return None;

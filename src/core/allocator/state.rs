@@ -188,7 +188,7 @@ impl State {
     fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
         if align <= ALIGN && len <= LARGEST_SLAB && self.has_slabs() {
             let mut one = [core::ptr::null_mut()];
-            let got = self.take(rooms, class::fine(len), &mut one);
+            let got = self.take(rooms, class::class_of(len), &mut one);
             return (got > 0).then(|| {
                 // SAFETY: handed out just now.
                 unsafe { mark::clear(one[0]) };

@@ -175,7 +175,7 @@ impl<B: Backing> Process<B> {
 impl<B: Backing> Engine for Process<B> {
     fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
         if self.has_slabs && align <= ALIGN && len <= LARGEST_SLAB {
-            return self.place_object(class::fine(len));
+            return self.place_object(class::class_of(len));
         }
         let request = Request::aligned(len, align);
         if len > self.threshold && self.maps.count() < MOST {

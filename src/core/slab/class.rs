@@ -43,8 +43,11 @@ const fn lens() -> [u32; CLASSES] {
     lens
 }
 
-/// Classes of requests up to [`LARGEST_SLAB`], by sixteen bytes.
-static FINE: [u8; LARGEST_SLAB / 16 + 1] = table::<{ LARGEST_SLAB / 16 + 1 }>(16);
+/// Largest request whose class depends on less than 128 bytes.
+const LARGEST_FINE: usize = 1024;
+
+/// Classes of requests up to [`LARGEST_FINE`], by sixteen bytes.
+static FINE: [u8; LARGEST_FINE / 16 + 1] = table::<{ LARGEST_FINE / 16 + 1 }>(16);
 
 /// Classes of larger requests, by 128 bytes.
 static COARSE: [u8; LARGEST / 128 + 1] = table::<{ LARGEST / 128 + 1 }>(128);
@@ -63,21 +66,14 @@ const fn table<const N: usize>(unit: usize) -> [u8; N] {
     table
 }
 
-/// The class of requests of `len` bytes, at most [`LARGEST_SLAB`].
-#[inline(always)]
-pub fn fine(len: usize) -> usize {
-    debug_assert!(len <= LARGEST_SLAB);
-    // SAFETY: the caller keeps to the bound, which is the table's.
-    usize::from(unsafe { *FINE.get_unchecked(len.div_ceil(16)) })
-}
-
 /// The class of requests of `len` bytes, at most [`LARGEST`] ([Q1](self)).
 #[inline(always)]
 pub fn class_of(len: usize) -> usize {
-    if len <= LARGEST_SLAB {
-        return fine(len);
-    }
     debug_assert!(len <= LARGEST);
+    if len <= LARGEST_FINE {
+        // SAFETY: the table has a class for each sixteen bytes up to the bound.
+        return usize::from(unsafe { *FINE.get_unchecked(len.div_ceil(16)) });
+    }
     // SAFETY: the caller keeps to the bound, which is the table's.
     usize::from(unsafe { *COARSE.get_unchecked(len.div_ceil(128)) })
 }
