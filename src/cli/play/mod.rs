@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 pub mod clock;
+mod crew;
 pub mod drawing;
 pub mod field;
 pub mod film;

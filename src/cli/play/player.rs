@@ -10,11 +10,12 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use heapmm_core::engine::{Engine, Figures, Held};
-use heapmm_core::heap::{Coalesce, Growth, Shape};
+use heapmm_core::engine::{Engine, Figures};
+use heapmm_core::heap::{Coalesce, Fault, Growth, Shape};
 
 use super::catalogue::Entry;
 use super::clock;
+use super::crew::Crew;
 use super::field::Field;
 use super::film::{COLOURS, Film, Sample};
 use super::touch::{self, Touched};
@@ -132,6 +133,7 @@ pub struct Player {
     engine: Box<dyn Engine>,
     field: Field,
     slots: Vec<Slot>,
+    crew: Crew,
     realloc: Realloc,
     live: u64,
     refused: u64,
@@ -256,8 +258,8 @@ impl Player {
         let engine = entry.build(unsafe { field.arena() }, rules.shape(), rules.live);
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
-        let touched = Touched::default();
-        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0, touched })
+        let (touched, crew) = (Touched::default(), Crew::new(&survey.ends));
+        Ok(Self { engine, field, slots, crew, realloc: rules.realloc, live: 0, refused: 0, touched })
     }
 
     /// The engine.
@@ -284,19 +286,25 @@ impl Player {
     /// Plays some events; what the engine did wrong, if it did.
     pub fn play(&mut self, events: &[Event]) -> Option<String> {
         events.iter().find_map(|event| {
-            match event.kind {
+            self.crew.call(event, &mut *self.engine);
+            let played = match event.kind {
                 Kind::FreeNull => Ok(()),
                 Kind::Free => self.free(event.id as usize),
                 Kind::Resize => self.resize(event),
                 Kind::Allocate | Kind::Zeroed | Kind::Aligned => self.allocate(event),
-            }
-            .err()
+            };
+            self.crew.called(&mut *self.engine);
+            played.err()
         })
     }
 
     fn allocate(&mut self, event: &Event) -> Result<(), String> {
-        let align = 1 << event.align_log.max(4);
-        match self.engine.allocate(event.len as usize, align) {
+        let (len, align) = (event.len as usize, 1 << event.align_log.max(4));
+        let got = match event.kind {
+            Kind::Zeroed => self.engine.allocate_zeroed(len),
+            _ => self.engine.allocate(len, align),
+        };
+        match got {
             Some(grant) => {
                 self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
                 self.live += event.len;
@@ -314,10 +322,11 @@ impl Player {
             return Ok(());
         }
         self.live -= slot.len;
-        let held = self.held(slot)?;
-        // SAFETY: located just now.
-        unsafe { self.engine.release(held) };
-        Ok(())
+        self.release(slot)
+    }
+
+    fn release(&mut self, slot: Slot) -> Result<(), String> {
+        self.engine.release_at(slot.payload.addr()).map_err(wrong)
     }
 
     fn resize(&mut self, event: &Event) -> Result<(), String> {
@@ -326,9 +335,8 @@ impl Player {
             return self.allocate(event);
         }
         if self.realloc == Realloc::InPlace {
-            let held = self.held(slot)?;
-            // SAFETY: located just now.
-            if let Some(payload) = unsafe { self.engine.relocate(held, event.len as usize) } {
+            let moved = self.engine.relocate_at(slot.payload.addr(), event.len as usize).map_err(wrong)?;
+            if let Some(payload) = moved {
                 self.live = self.live - slot.len + event.len;
                 self.slots[event.id as usize] = Slot { payload, len: event.len };
                 let keeps = if payload == slot.payload { slot.len } else { 0 };
@@ -340,17 +348,14 @@ impl Player {
         self.allocate(event)?;
         if self.refused == refused {
             self.live -= slot.len;
-            let held = self.held(slot)?;
-            // SAFETY: located just now.
-            unsafe { self.engine.release(held) };
+            self.release(slot)?;
         }
         Ok(())
     }
+}
 
-    fn held(&self, slot: Slot) -> Result<Held, String> {
-        let address = slot.payload.addr();
-        self.engine.locate(address).map_err(|fault| format!("a live block is said to be {fault:?}"))
-    }
+fn wrong(fault: Fault) -> String {
+    format!("a live block is said to be {fault:?}")
 }
 
 /// The events after which the replay stops to look, in order.

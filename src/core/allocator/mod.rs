@@ -19,6 +19,7 @@ mod locate;
 mod misuse;
 mod record;
 mod reentry;
+mod replay;
 mod resize;
 mod state;
 mod threads;
@@ -29,6 +30,7 @@ pub use crate::engine::Grant;
 pub use census::Count;
 pub use misuse::Misuse;
 pub use record::{Wanted, ZEROED};
+pub use replay::Replay;
 pub use state::State;
 
 use crate::block::Block;

@@ -2,6 +2,7 @@
 
 mod design;
 mod mapped;
+mod played;
 mod upkeep;
 
 use self::design::Design;
@@ -61,6 +62,8 @@ pub struct State {
     tables: Tables,
     settings: Settings,
     heap: ProcessHeap,
+    /// The time in milliseconds where a player tells it.
+    told: Option<u64>,
     /// Where the policy is no heap of tagged blocks.
     design: Option<&'static mut Design>,
 }
@@ -86,6 +89,7 @@ impl State {
             aired_at: 0,
             ready: false,
             caching: false,
+            told: None,
             design: None,
         }
     }
@@ -118,7 +122,10 @@ impl State {
             self.heap.set_index(index);
         }
         if !self.settings.policy.is_tagged() {
-            self.design = Design::build(self.settings.policy, &mut self.tables);
+            // The text has its free list in a mapping; the others take the break while it is theirs.
+            let has_list = self.settings.policy == Policy::FreeList;
+            let backing = if has_list { System::of_mappings() } else { System::new() };
+            self.design = Design::build(self.settings.policy, backing, &mut self.tables);
         }
         self.caching = self.may_cache();
         self.adjust(|_| {});

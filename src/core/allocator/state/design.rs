@@ -45,9 +45,7 @@ impl Design {
     /// Cold, and a function of its own: what it needs on the stack, no other process should touch.
     #[cold]
     #[inline(never)]
-    pub fn build(policy: Policy, tables: &mut Tables) -> Option<&'static mut Self> {
-        // The text has its free list in a mapping; the others take the break while it is theirs.
-        let backing = if policy == Policy::FreeList { System::of_mappings() } else { System::new() };
+    pub fn build(policy: Policy, backing: System, tables: &mut Tables) -> Option<&'static mut Self> {
         let engine = AnyEngine::new(policy, backing, Growth::Geometric)?;
         let place = tables.map(size_of::<Self>())?.cast::<Self>();
         // SAFETY: [A6]: a new mapping, large enough and at a page's start.

@@ -65,10 +65,10 @@ impl State {
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + self.aired_at / 16;
-        if !grown && !self.airing.is_due() {
+        if !grown && self.told.is_none() && !self.airing.is_due() {
             return false;
         }
-        let now = clock::milliseconds();
+        let now = self.told.unwrap_or_else(clock::milliseconds);
         let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
