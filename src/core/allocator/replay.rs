@@ -192,9 +192,8 @@ impl Engine for Replay {
 
     fn walk(&self, see: &mut dyn FnMut(Piece)) {
         let allocator = self.allocator();
-        let is_design = allocator.enter().is_some_and(|state| {
-            state.engine().map(|engine| engine.walk(see)).is_some()
-        });
+        let is_design =
+            allocator.enter().is_some_and(|state| state.engine().map(|engine| engine.walk(see)).is_some());
         allocator.walk(&mut |payload, len, kind| {
             if is_design && kind != Kind::Mapped {
                 return;
@@ -240,5 +239,130 @@ impl Engine for Replay {
 
     fn trim(&mut self, keep: usize) -> bool {
         self.allocator().trim(keep)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::fake::Dice;
+    use crate::policy::POLICIES;
+    use std::vec;
+    use std::vec::Vec;
+
+    const CAP: usize = 128 << 20;
+
+    /// Memory for a process, which has to go first.
+    fn field() -> Vec<u128> {
+        vec![0u128; CAP / 16]
+    }
+
+    fn process(field: &mut [u128], policy: Policy) -> Replay {
+        // SAFETY: the caller keeps the memory, and nobody else has it.
+        let arena = unsafe { Arena::new(field.as_mut_ptr().cast(), CAP) };
+        Replay::new(&Settings { policy, purge: 0, ..Settings::DEFAULT }, arena, false).unwrap()
+    }
+
+    /// Random calls of three threads; calls `look` now and then with the number of live blocks.
+    fn work(process: &mut Replay, mut look: impl FnMut(&Replay, usize)) {
+        let seats = [(); 3].map(|()| process.seat());
+        let mut blocks: [Option<(usize, usize)>; 300] = [None; 300];
+        let mut dice = Dice::new(7);
+        for round in 0..20_000 {
+            if let Some(seat) = seats[dice.below(3)] {
+                process.sit(seat);
+            }
+            let slot = &mut blocks[dice.below(300)];
+            let most = if round % 100 == 0 { 3 << 20 } else { 16 << dice.below(10) };
+            let len = dice.below(most) + 1;
+            *slot = match *slot {
+                None => process.allocate(len, ALIGN).map(|grant| (grant.payload.addr(), len)),
+                Some((address, had)) => {
+                    assert!(process.locate(address).unwrap().len >= had);
+                    if dice.below(2) == 0 {
+                        process.release_at(address).unwrap();
+                        None
+                    } else {
+                        let moved = process.relocate_at(address, len).unwrap();
+                        moved.map(|payload| (payload.addr(), len))
+                    }
+                }
+            };
+            if round % 500 == 0 {
+                look(process, blocks.iter().flatten().count());
+            }
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_replay_are_its_footprint_under_every_policy() {
+        for row in POLICIES {
+            let mut memory = field();
+            let mut process = process(&mut memory, row.policy);
+
+            work(&mut process, |process, live| {
+                let f = process.figures();
+                assert_eq!(f.live + f.tags + f.free + f.tail + f.metadata, f.footprint, "{}", row.name);
+                assert_eq!(f.used_blocks, live, "{}", row.name);
+                assert!(f.peak_footprint >= f.footprint);
+                let mut pieces = 0;
+                let is_live = |kind| matches!(kind, Kind::Used | Kind::Mapped);
+                process.walk(&mut |piece| pieces += usize::from(is_live(piece.kind)));
+                assert_eq!(pieces, live, "{}", row.name);
+            });
+        }
+    }
+
+    #[test]
+    fn two_replays_take_turns_without_a_word_of_each_other() {
+        let (mut one, mut two) = (field(), field());
+        let mut first = process(&mut one, Policy::Fast);
+        let mut peaks = [0; 2];
+
+        work(&mut first, |_, _| {});
+        peaks[0] = first.figures().peak_footprint;
+        let mut second = process(&mut two, Policy::Fast);
+        work(&mut second, |_, _| {
+            first.figures();
+        });
+        peaks[1] = second.figures().peak_footprint;
+
+        assert!(peaks[0].abs_diff(peaks[1]) <= 128 << 10, "{peaks:?}");
+        assert_eq!(first.figures().peak_footprint, peaks[0]);
+    }
+
+    #[test]
+    fn a_large_request_is_mapped_until_one_of_its_size_was_freed() {
+        let mut memory = field();
+        let mut process = process(&mut memory, Policy::SegregatedBest);
+        let is_mapped = |process: &Replay| process.ledger().unwrap().mapped_blocks;
+
+        let large = process.allocate(2 << 20, ALIGN).unwrap().payload;
+        let first = is_mapped(&process);
+        process.release_at(large.addr()).unwrap();
+        process.allocate(2 << 20, ALIGN).unwrap();
+
+        assert_eq!((first, is_mapped(&process)), (1, 0));
+    }
+
+    #[test]
+    fn what_a_thread_kept_is_there_for_the_next_one() {
+        let mut memory = field();
+        let mut process = process(&mut memory, Policy::Fast);
+        let main = process.seat().unwrap();
+        let other = process.seat().unwrap();
+
+        process.sit(other);
+        let kept = process.allocate(100, ALIGN).unwrap().payload;
+        process.release_at(kept.addr()).unwrap();
+        process.stand_up(other);
+        process.sit(main);
+        let mine = process.allocate(100, ALIGN).unwrap().payload;
+        let next = process.seat().unwrap();
+        process.sit(next);
+        let theirs = process.allocate(100, ALIGN).unwrap().payload;
+
+        assert_ne!(mine, kept);
+        assert_eq!(theirs, kept);
     }
 }
