@@ -28,7 +28,7 @@ impl Entry {
             let settings = Settings {
                 policy: self.policy,
                 shape,
-                purge: 0,
+                purge: if live { Settings::DEFAULT.purge } else { 0 },
                 mmap_threshold: (!live).then_some(usize::MAX),
                 ..Settings::DEFAULT
             };

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! No model stands beside the allocator: what a replay shows is what its code does. The player tells the
-//! time, so that what only time makes idle is aired when it was. Nothing is swept.
+//! time, so that what lies idle goes back when it did.
 //!
 //! - **A10** A house stays where it is built until its replay goes: rooms and bins point into it.
 //! - **A11** The thread that plays has the word of the seat that it plays while it is in the house.
@@ -15,6 +15,7 @@
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering;
 
 use super::{Allocator, State, Wanted, ZEROED};
 use crate::block::{ALIGN, WORD};
@@ -75,7 +76,7 @@ impl Replay {
         let this = Self { house: NonNull::new(place)?, word: thread::first() };
         let state = state?;
         let allocator = this.allocator();
-        allocator.is_design.store(state.engine().is_some(), core::sync::atomic::Ordering::Relaxed);
+        allocator.is_design.store(state.engine().is_some(), Ordering::Relaxed);
         // SAFETY: nobody has seen the allocator yet.
         unsafe { (&raw mut (*place).allocator.state).write(Lock::new(state)) };
         Some(this)
@@ -185,8 +186,13 @@ impl Engine for Replay {
     }
 
     fn tell(&mut self, milliseconds: u64) {
-        if let Some(mut state) = self.allocator().enter() {
+        let allocator = self.allocator();
+        if let Some(mut state) = allocator.enter() {
             state.tell(milliseconds);
+            let thread = Thread::current();
+            if thread.is_own() && allocator.restless.load(Ordering::Relaxed) {
+                allocator.air(&mut state, thread);
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::engine::{Engine, Held, Kind};
 use crate::heap::maps::Maps;
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
-use crate::os::clock::Watch;
+use crate::os::clock::{Told, Watch};
 use crate::os::environment;
 use crate::os::tables::Tables;
 use crate::policy::{AnyIndex, Policy};
@@ -62,8 +62,8 @@ pub struct State {
     tables: Tables,
     settings: Settings,
     heap: ProcessHeap,
-    /// The time in milliseconds where a player tells it.
-    told: Option<u64>,
+    /// The time, where a player tells it.
+    told: Told,
     /// Where the policy is no heap of tagged blocks.
     design: Option<&'static mut Design>,
 }
@@ -89,7 +89,7 @@ impl State {
             aired_at: 0,
             ready: false,
             caching: false,
-            told: None,
+            told: Told::NOTHING,
             design: None,
         }
     }

@@ -17,7 +17,7 @@ use crate::engine::table::AnyEngine;
 use crate::engine::{Engine, Held, Kind};
 use crate::heap::Growth;
 use crate::os::backing::System;
-use crate::os::clock::{self, Watch};
+use crate::os::clock::{Told, Watch};
 use crate::os::tables::Tables;
 use crate::policy::Policy;
 use crate::settings::Settings;
@@ -88,9 +88,9 @@ impl Design {
     }
 
     /// Now and then gives back what nobody wanted since the last time.
-    pub fn look_after(&mut self, settings: &Settings) {
-        if settings.purge != 0 && self.idle() > LEAST_IDLE && self.watch.is_due() {
-            self.tend(clock::milliseconds(), settings);
+    pub fn look_after(&mut self, settings: &Settings, told: Told) {
+        if settings.purge != 0 && self.idle() > LEAST_IDLE && told.is_due(&mut self.watch) {
+            self.tend(told.milliseconds(), settings);
         }
     }
 
@@ -132,7 +132,7 @@ impl State {
         let Some(design) = &mut self.design else { return };
         // SAFETY: [Y1]: the caller has located it.
         unsafe { design.engine.release(held) };
-        design.look_after(&self.settings);
+        design.look_after(&self.settings, self.told);
     }
 
     /// Calls `see` with every piece of the engine's memory.

@@ -10,6 +10,7 @@ use super::design::Design;
 use super::mapped::LEAST_THRESHOLD;
 use crate::heap::Heap;
 use crate::os::backing::System;
+use crate::os::clock::Told;
 use crate::os::lot::Lot;
 use crate::policy::AnyIndex;
 use crate::settings::Settings;
@@ -30,7 +31,7 @@ impl State {
             settings: *settings,
             threshold: LEAST_THRESHOLD,
             ready: true,
-            told: Some(0),
+            told: Told::at(0),
             ..Self::new()
         };
         if !settings.policy.is_tagged() {
@@ -43,7 +44,7 @@ impl State {
 
     /// Says what time it is, in milliseconds since the process began.
     pub(in crate::allocator) const fn tell(&mut self, milliseconds: u64) {
-        self.told = Some(milliseconds);
+        self.told = Told::at(milliseconds);
     }
 
     /// Gives mapped blocks back: nobody uses any of them any more.

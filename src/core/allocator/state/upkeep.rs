@@ -7,7 +7,6 @@
 
 use super::State;
 use crate::engine::Engine;
-use crate::os::clock;
 use crate::slab::rooms::{Room, Rooms};
 
 /// Milliseconds after which full magazines that nobody wanted go back to their rooms.
@@ -65,10 +64,10 @@ impl State {
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + self.aired_at / 16;
-        if !grown && self.told.is_none() && !self.airing.is_due() {
+        if !grown && !self.told.is_due(&mut self.airing) {
             return false;
         }
-        let now = self.told.unwrap_or_else(clock::milliseconds);
+        let now = self.told.milliseconds();
         let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
@@ -95,7 +94,7 @@ impl State {
 
     /// Gives back what has lain idle, if the time has come.
     pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
-        self.heap.tend(clock::milliseconds(), self.settings.purge);
+        self.heap.tend(self.told.milliseconds(), self.settings.purge);
         self.map_rooms(rooms);
     }
 
@@ -103,8 +102,8 @@ impl State {
     #[inline]
     pub(in crate::allocator) fn look_after(&mut self, rooms: &Rooms) {
         if let Some(design) = &mut self.design {
-            design.look_after(&self.settings);
-        } else if self.is_idle() && self.purging.is_due() {
+            design.look_after(&self.settings, self.told);
+        } else if self.is_idle() && self.told.is_due(&mut self.purging) {
             self.tend(rooms);
         }
     }
