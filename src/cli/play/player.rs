@@ -54,19 +54,22 @@ pub enum Merging {
 /// How a trace is played.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Rules {
-    /// What a change of size does.
-    #[arg(long, value_enum, default_value = "in-place")]
-    pub realloc: Realloc,
-    /// How much a heap asks of the system.
-    #[arg(long, value_enum, default_value = "exact")]
-    pub growth: Asking,
+    /// What a change of size does: in-place if not said.
+    #[arg(long, value_enum)]
+    pub realloc: Option<Realloc>,
+    /// How much a heap asks of the system: exact if not said.
+    #[arg(long, value_enum)]
+    pub growth: Option<Asking>,
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
-    /// As a process would with one thread: large requests get mappings of their own, what grows gets
-    /// room to grow, and the heap asks for more than is missing.
-    #[arg(long, conflicts_with_all = ["realloc", "growth"])]
+    /// As a process: caches of each thread, mappings for large requests, room for what grows, sweeps.
+    /// So recorded traces are played if nothing else is said.
+    #[arg(long, conflicts_with_all = ["realloc", "growth", "bare"])]
     pub live: bool,
+    /// By the rule of placement alone. So .rep traces are played, and with --realloc or --growth.
+    #[arg(long)]
+    pub bare: bool,
     /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
     /// seconds on each processor if not given.
     #[arg(long, value_name = "SECONDS")]
@@ -84,6 +87,13 @@ impl Rules {
         Self { patience: Some(self.patience.unwrap_or(share)), ..self }
     }
 
+    /// The rules for `trace`: one of a process is played as a process, unless something is said that
+    /// a process does not do.
+    pub fn of(self, trace: &Trace) -> Self {
+        let is_bare = self.bare || self.realloc.is_some() || self.growth.is_some();
+        Self { live: self.live || (trace.is_recorded() && !is_bare), ..self }
+    }
+
     /// Seconds after which a policy is given up.
     pub fn seconds(&self) -> f64 {
         self.patience.unwrap_or(PATIENCE).clamp(0.0, 1e9)
@@ -92,8 +102,8 @@ impl Rules {
     fn shape(&self) -> Shape {
         let growth = match self.growth {
             _ if self.live => Growth::Geometric,
-            Asking::Exact => Growth::Exact,
-            Asking::Geometric => Growth::Geometric,
+            Some(Asking::Geometric) => Growth::Geometric,
+            Some(Asking::Exact) | None => Growth::Exact,
         };
         let coalesce = match self.coalesce {
             Merging::Immediate => Coalesce::Immediate,
@@ -259,7 +269,16 @@ impl Player {
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
         let (touched, crew) = (Touched::default(), Crew::new(&survey.ends));
-        Ok(Self { engine, field, slots, crew, realloc: rules.realloc, live: 0, refused: 0, touched })
+        Ok(Self {
+            engine,
+            field,
+            slots,
+            crew,
+            realloc: rules.realloc.unwrap_or(Realloc::InPlace),
+            live: 0,
+            refused: 0,
+            touched,
+        })
     }
 
     /// The engine.
