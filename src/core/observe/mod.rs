@@ -11,6 +11,7 @@
 pub mod check;
 pub mod ledger;
 pub mod place;
+mod pulse;
 pub mod recorder;
 pub mod report;
 pub mod trace;
