@@ -189,12 +189,12 @@ impl Allocator {
     /// The same as a part of `call`.
     fn release_noting(&self, payload: *mut u8, call: Call) {
         let Some(mut state) = self.enter() else {
-            self.note(call);
+            self.note(&call);
             return self.reentry.release(payload);
         };
         match self.locate(&state, payload) {
             Ok(held) => {
-                self.note(call);
+                self.note(&call);
                 state.release(&self.rooms, held);
             }
             Err(fault) => {
