@@ -284,7 +284,7 @@ fn what_a_comparison_advises_is_true_of_real_programs() {
         assert!(advice.contains(&format!("with HEAPMM_POLICY={pick} the process takes ")), "{text}");
         for policy in ["fast", pick] {
             let figures = [taken(&folder, policy, &words), replayed(policy, &target)];
-            assert_near(policy, figures, 0.05, &words[0]);
+            assert_near(policy, figures, 0.05, words[0]);
         }
     }
 

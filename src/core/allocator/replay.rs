@@ -24,7 +24,6 @@ use crate::engine::{Engine, Figures, Grant, Held, Kind, Piece, Seat};
 use crate::heap::Fault;
 use crate::observe::ledger::Ledger;
 use crate::os::fake::Arena;
-use crate::os::lock::Lock;
 use crate::os::lot::{Lot, Part};
 use crate::os::{call, thread};
 use crate::policy::Policy;
@@ -35,7 +34,7 @@ use crate::slab::class::LARGEST;
 #[repr(C, align(64))]
 struct House {
     allocator: Allocator,
-    lot: Lot,
+    lot: UnsafeCell<Lot>,
     first: FirstSeat,
 }
 
@@ -65,20 +64,18 @@ impl Replay {
         let place = call::map(ptr::null_mut(), size_of::<House>())?.cast::<House>();
         let house = House {
             allocator: Allocator::new(never),
-            lot: Lot::over(arena, part),
+            lot: UnsafeCell::new(Lot::over(arena, part)),
             first: FirstSeat(UnsafeCell::new([0; size_of::<Thread>()])),
         };
         // SAFETY: a new mapping, large enough and at a page's start.
         unsafe { place.write(house) };
-        // SAFETY: [A10]: the lot goes with the house.
-        let state = unsafe { State::played(settings, &raw mut (*place).lot) };
         // From here on dropping it takes the house down.
         let this = Self { house: NonNull::new(place)?, word: thread::first() };
-        let state = state?;
-        let allocator = this.allocator();
+        let House { allocator, lot, .. } = this.house();
+        // SAFETY: [A10]: the lot goes with the house.
+        let state = unsafe { State::played(settings, lot.get()) }?;
         allocator.is_design.store(state.engine().is_some(), Ordering::Relaxed);
-        // SAFETY: nobody has seen the allocator yet.
-        unsafe { (&raw mut (*place).allocator.state).write(Lock::new(state)) };
+        *allocator.state.enter()? = state;
         Some(this)
     }
 
@@ -112,7 +109,7 @@ impl Replay {
 
 impl Drop for Replay {
     fn drop(&mut self) {
-        if let Some(mut state) = self.allocator().enter() {
+        if let Some(mut state) = self.house().allocator.state.enter() {
             state.unmap_all();
         }
         thread::set_word(thread::first());
