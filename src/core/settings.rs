@@ -135,7 +135,7 @@ impl Settings {
         shape: Shape::DEFAULT,
         cache: true,
         cache_budget: None,
-        purge: 500,
+        purge: 300,
         mmap_threshold: None,
         verbose: false,
         strict: false,
@@ -239,7 +239,7 @@ settings! {
     "TRIM" "a size" "128K"
         "Free bytes at the top of the heap that stay when the break is lowered."
         |s, v| { s.shape.keep = value::size(v)?; Some(()) };
-    "PURGE" "a time, or off" "500ms"
+    "PURGE" "a time, or off" "300ms"
         "Time between sweeps: what two of them find free goes back to the system."
         |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
     "HUGE" "a size, or off" "40M"

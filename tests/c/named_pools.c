@@ -312,7 +312,7 @@ CASE(slabinfo_has_the_columns_of_the_kernel)
             CHECK(slabs >= 2 && active >= 2000);
         lines++;
     }
-    CHECK_THAT(lines, ==, 2 + 32);
+    CHECK_THAT(lines, ==, 2 + 48);
     CHECK(line_of(text, "a_pool") != NULL && line_of(text, "small-112") != NULL && line_of(text, "malloc-1024") != NULL);
     for (int i = 0; i < 3000; i++)
         free(objects[i]);

@@ -9,7 +9,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{Allocator, State};
+use super::{Allocator, Entry, State};
 use crate::cache::{Magazine, Thread};
 use crate::slab::class;
 
@@ -39,12 +39,15 @@ impl Allocator {
         }
     }
 
-    pub(super) fn size_depot(&self, state: &State) {
-        self.depot.size_for(state.heap().counts().footprint, state.settings().cache_budget);
+    /// Lets as much rest in the depot as the program will want again.
+    pub(super) fn size_depot(&self, state: &mut State) {
+        if let Some(bytes) = state.note_demand(self.depot.resting()) {
+            self.depot.limit(bytes);
+        }
     }
 
     fn air_depot(&self, state: &mut State) {
-        self.size_depot(state);
+        self.depot.limit(state.turn_demand(self.depot.resting()));
         for class in 0..class::CLASSES {
             while let Some(idle) = self.depot.take_idle(class) {
                 flush_into(state, self, idle);
@@ -126,6 +129,17 @@ impl Allocator {
                     state.free_magazine(magazine);
                 }
             }
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// Now and then gives back what has lain idle. What this thread keeps goes first: it may stand at
+    /// the top. A signal handler that found the bins closed leaves them alone.
+    #[inline]
+    pub(super) fn look_after(&mut self) {
+        if self.state.is_idle() && !self.was_closed {
+            self.allocator.air(&mut self.state, self.thread);
         }
     }
 }

@@ -20,14 +20,15 @@ use crate::heap::Fault;
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
 use crate::os::call;
-use crate::slab::class::{self, LARGEST_SLAB};
+use crate::slab::class;
 use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
 const FIRST_SLOTS: usize = 8;
 
-/// Most objects that one refill takes.
+/// Most objects that one refill takes, and the longest of which it takes more than one.
 const MOST_GRAB: usize = 64;
+const LONGEST_BATCHED: usize = 2048;
 
 impl Allocator {
     /// A request that no bin serves.
@@ -224,6 +225,9 @@ impl Allocator {
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
         self.air(&mut state, thread);
+        if self.is_depot_used.load(Ordering::Relaxed) {
+            self.size_depot(&mut state);
+        }
         let mut grab = thread.grab(class, most_grab(class));
         let mates = class::line_mates(class);
         if mates > 1 && state.threads().is_crowd() {
@@ -302,9 +306,9 @@ impl Allocator {
     /// to their rooms.
     fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
         if !self.is_depot_used.load(Ordering::Relaxed)
-            && let Some(state) = self.enter()
+            && let Some(mut state) = self.enter()
         {
-            self.size_depot(&state);
+            self.size_depot(&mut state);
             self.is_depot_used.store(true, Ordering::Relaxed);
         }
         match self.depot.give_full(class, full) {
@@ -345,7 +349,7 @@ impl Allocator {
 /// The largest batch that a refill of `class` takes: large blocks come one by one.
 fn most_grab(class: usize) -> usize {
     let len = class::len_of(class);
-    if len > 2 * LARGEST_SLAB { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
+    if len > LONGEST_BATCHED { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
 }
 
 /// An object that leaves its bin.

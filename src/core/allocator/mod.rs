@@ -166,6 +166,7 @@ impl Allocator {
             grant
         };
         let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align).map(noted) };
+        state.look_after();
         if let Some(kept) = state.forgo_kept() {
             state.give(&self.rooms, &[kept]);
         }
@@ -192,6 +193,7 @@ impl Allocator {
             self.note(&call);
             return self.reentry.release(payload);
         };
+        state.look_after();
         match self.locate(&state, payload) {
             Ok(held) => {
                 self.note(&call);

@@ -12,11 +12,14 @@ use super::{Allocator, Misuse};
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
 use crate::os::call;
-use crate::slab::class::{self, LARGEST, LARGEST_SLAB};
+use crate::slab::class::{self, LARGEST};
 use crate::slab::mark;
 
 /// The longest block that is copied without asking the heap.
 const LONGEST_COPIED: usize = 16 << 10;
+
+/// The longest block to which a copy adds a half; to longer ones it adds a quarter.
+const LONGEST_BY_HALF: usize = 1024;
 
 /// What becomes of a block that shall have another length.
 enum Fate {
@@ -89,6 +92,7 @@ impl Allocator {
             self.note(&resized(payload, moved, len));
             return moved;
         };
+        state.look_after();
         let held = match self.locate(&state, payload) {
             Ok(held) => held,
             Err(fault) => {
@@ -109,7 +113,7 @@ impl Allocator {
     /// A new block with the contents of the old one, which has `has` bytes.
     #[inline(never)]
     fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
-        let more = if len <= LARGEST_SLAB { len / 2 } else { len / 4 };
+        let more = if len <= LONGEST_BY_HALF { len / 2 } else { len / 4 };
         let ample = if len > has && len <= LARGEST { len + more } else { len };
         // A trace knows one call here, and the old block goes back only after that is noted.
         let new = self.allocate_as::<UNNOTED>(ample);

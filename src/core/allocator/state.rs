@@ -1,10 +1,12 @@
 //! What stands behind the lock: the process heap, slabs, mapped blocks, threads, settings.
 
+mod demand;
 mod design;
 mod mapped;
 mod played;
 mod upkeep;
 
+use self::demand::Demand;
 use self::design::Design;
 use self::mapped::LEAST_THRESHOLD;
 use super::Grant;
@@ -33,8 +35,10 @@ const MOST_TAGGED: usize = 8;
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
 
-/// Bytes of tagged blocks of a class after which it gets slabs: tiny processes stay tiny.
+/// Bytes of tagged blocks of a class, and the fewest blocks, after which it gets slabs: tiny processes
+/// stay tiny.
 const WORTH_A_SLAB: usize = 4 << 10;
+const LEAST_IN_SLAB: usize = 8;
 
 /// Everything that the lock guards. What every call uses stands in front: the state of a tiny
 /// process lies on one page.
@@ -42,12 +46,12 @@ const WORTH_A_SLAB: usize = 4 << 10;
 pub struct State {
     ready: bool,
     caching: bool,
-    /// When to look whether something is to be purged, and whether the depot is to be aired.
-    purging: Watch,
+    /// When to look whether the caches are to be aired.
     airing: Watch,
-    /// When the depot was last aired, and the footprint then.
+    /// When they were last aired, and the footprint then.
     aired: u64,
     aired_at: usize,
+    demand: Demand,
     threshold: usize,
     /// The end of the newest segment when the rooms were last brought up to date.
     known_end: usize,
@@ -83,10 +87,10 @@ impl State {
             known_end: 0,
             known_segments: 0,
             peak: 0,
-            purging: Watch::NEVER,
             airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,
+            demand: Demand::NONE,
             ready: false,
             caching: false,
             told: Told::NOTHING,
@@ -181,7 +185,6 @@ impl State {
     /// `len` bytes at a multiple of `align`.
     #[inline]
     pub(super) fn allocate(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
-        self.look_after(rooms);
         let grant = self.find_room(rooms, len, align)?;
         match self.settings.fill {
             Fill::Nothing => Some(grant),
@@ -209,8 +212,7 @@ impl State {
 
     /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.
     pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> usize {
-        self.look_after(rooms);
-        if class < SLAB_CLASSES && usize::from(self.tagged[class]) * class::len_of(class) >= WORTH_A_SLAB {
+        if class < SLAB_CLASSES && usize::from(self.tagged[class]) >= worth_a_slab(class) {
             // SAFETY: the slice is as long as it says.
             let got = unsafe {
                 self.spans.take(&mut self.heap, &mut self.tables, rooms, class, out.as_mut_ptr(), out.len())
@@ -265,6 +267,7 @@ impl State {
 
     fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
         if let Some(design) = &mut self.design {
+            design.look_after(&self.settings, self.told);
             let grant = design.allocate(request.len, request.align);
             self.note_peak();
             return grant;
@@ -323,9 +326,6 @@ impl State {
 
     /// Takes back what [`super::Allocator`] has located.
     pub(super) fn release(&mut self, rooms: &Rooms, held: Held) {
-        if self.design.is_none() {
-            self.look_after(rooms);
-        }
         if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
@@ -341,7 +341,6 @@ impl State {
 
     /// Resizes a located block without copying; `None` if that cannot be.
     pub(super) fn resize(&mut self, rooms: &Rooms, held: Held, len: usize) -> Option<*mut u8> {
-        self.look_after(rooms);
         let payload = held.payload;
         if let Some(block) = self.maps.locate(payload.addr()) {
             return self.resize_mapped(block, len);
@@ -350,6 +349,7 @@ impl State {
             return None;
         }
         if let Some(design) = &mut self.design {
+            design.look_after(&self.settings, self.told);
             // SAFETY: [Y1]: the caller has located it.
             let fits = unsafe { design.resize(held, len) };
             self.note_peak();
@@ -392,6 +392,11 @@ impl State {
             see(block.payload(), unsafe { block.len() }, Kind::Mapped);
         }
     }
+}
+
+/// Tagged blocks of `class` after which it gets slabs.
+fn worth_a_slab(class: usize) -> usize {
+    (WORTH_A_SLAB / class::len_of(class)).max(LEAST_IN_SLAB)
 }
 
 /// The block handed out just now, `len` bytes, with something in it.

@@ -16,8 +16,9 @@ use crate::heap::Request;
 use crate::os::thread;
 use crate::slab::rooms::Rooms;
 
-/// Ended threads whose bins stay as they are until memory is wanted elsewhere.
-const MOST_WARM: usize = 4;
+/// Ended threads whose bins stay as they are until memory is wanted elsewhere: a program whose threads
+/// come and go by dozens finds them warm.
+const MOST_WARM: usize = 64;
 
 /// All structures of threads.
 #[derive(Debug)]

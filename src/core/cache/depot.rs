@@ -9,10 +9,6 @@ use super::magazine::{Magazine, Stack};
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
 
-/// Bytes of full magazines that all classes together may keep in a small process. A large one
-/// keeps a fraction of its footprint.
-const LEAST_BUDGET: usize = 1 << 20;
-
 /// The magazines of one class.
 struct Shelf {
     full: Stack,
@@ -40,9 +36,9 @@ impl Depot {
         budget: AtomicUsize::new(0),
     };
 
-    /// Sets how many bytes may rest here: so many as was said, or by the bytes that the process has.
-    pub fn size_for(&self, footprint: usize, said: Option<usize>) {
-        self.budget.store(said.unwrap_or((footprint / 2).max(LEAST_BUDGET)), Ordering::Relaxed);
+    /// Sets how many bytes may rest here.
+    pub fn limit(&self, bytes: usize) {
+        self.budget.store(bytes, Ordering::Relaxed);
     }
 
     /// Bytes in full magazines.

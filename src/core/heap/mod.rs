@@ -38,9 +38,13 @@ pub use inspect::Fault;
 pub use tend::Tending;
 
 use crate::block::tag::OWN;
-use crate::block::{Block, LIMIT, SMALLEST, Segments, need_of};
+use crate::block::{Block, Free, LIMIT, SMALLEST, Segments, need_of};
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
+use place::lead_of;
+
+/// Free blocks that are looked at for an aligned request before a roomier one is taken.
+const CANDIDATES: usize = 3;
 
 /// When neighbours that are free become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,7 +269,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
 
     /// A free block of at least `need` bytes, merged from deferred neighbours if it must be.
     #[inline]
-    fn take(&mut self, need: usize) -> Option<crate::block::Free> {
+    fn take(&mut self, need: usize) -> Option<Free> {
         let found = self.index.take(need, &self.segments, &mut self.counts.probes);
         if found.is_some() || self.unmerged == 0 {
             return found;
@@ -279,10 +283,32 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         if room >= LIMIT {
             return None;
         }
-        if let Some(free) = self.take(room) {
+        if let Some(free) = self.take_fitting(need, align).or_else(|| self.take(room)) {
             return Some(self.place_aligned(free, need, align));
         }
         self.extend_aligned(need, align)
+    }
+
+    /// A free block that holds `need` bytes at a multiple of `align` though it would not do so wherever it
+    /// stood: what an aligned block left behind. Only the best few are looked at.
+    fn take_fitting(&mut self, need: usize, align: usize) -> Option<Free> {
+        let mut misfits = [const { None }; CANDIDATES];
+        let mut fitting = None;
+        for misfit in &mut misfits {
+            // No merge of deferred neighbours: they could be misfits, which are filed nowhere.
+            let found = self.index.take(need, &self.segments, &mut self.counts.probes);
+            let Some(free) = found else { break };
+            // SAFETY: [B1]: a free block.
+            if lead_of(free.block(), align) + need <= unsafe { free.block().size() } {
+                fitting = Some(free);
+                break;
+            }
+            *misfit = Some(free);
+        }
+        for free in misfits.into_iter().flatten() {
+            self.index.insert(free, &self.segments);
+        }
+        fitting
     }
 
     fn count_placed(&mut self, block: Block, bits: u64) {

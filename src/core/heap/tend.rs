@@ -27,15 +27,20 @@ const LEAST_IDLE: usize = 256 << 10;
 /// Most free bytes at the top that a sweep leaves to a large heap.
 const MOST_KEPT: usize = 4 << 20;
 
-/// When the last sweep was.
+/// Sweeps after one that gave much back: what came out of the caches only then may be all that
+/// holds the break up, and too little to bring the next sweep by.
+const AFTERMATH: u8 = 3;
+
+/// When the last sweep was, and how many shall follow it whatever lies idle.
 #[derive(Clone, Copy, Debug)]
 pub struct Tending {
     last: u64,
+    left: u8,
 }
 
 impl Tending {
     /// No sweep yet.
-    pub const NEVER: Self = Self { last: 0 };
+    pub const NEVER: Self = Self { last: 0, left: 0 };
 }
 
 impl<B: Backing, I: FreeIndex> Heap<B, I> {
@@ -48,7 +53,13 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     /// Whether so much lies idle that a sweep may be worth it.
     #[inline]
     pub const fn is_idle(&self) -> bool {
-        self.idle_bytes() > LEAST_IDLE + self.counts.footprint / 32
+        self.idle_bytes() > LEAST_IDLE + self.counts.footprint / 32 || self.is_settling()
+    }
+
+    /// Whether a sweep gave back much of the heap not long ago.
+    #[inline]
+    pub const fn is_settling(&self) -> bool {
+        self.tending.left > 0 && self.counts.purged_bytes > self.counts.footprint / 4
     }
 
     /// Says whether what is released from now on has lain idle for a while already, in a cache.
@@ -61,11 +72,15 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         if now.wrapping_sub(self.tending.last) < interval {
             return;
         }
-        self.tending.last = now;
+        let before = self.counts.footprint - self.counts.purged_bytes;
         self.sweep();
         if self.top().is_some_and(|tag| tag.has(AGED)) {
             self.trim(self.shape.keep.max((self.counts.footprint / 64).min(MOST_KEPT)));
         }
+        let after = self.counts.footprint - self.counts.purged_bytes;
+        let gave_much = before.saturating_sub(after) > self.counts.footprint / 16;
+        let left = if gave_much { AFTERMATH } else { self.tending.left.saturating_sub(1) };
+        self.tending = Tending { last: now, left };
     }
 
     /// Gives back all that can be given back but `keep` bytes at the top; whether any was.

@@ -21,6 +21,7 @@ macro_rules! for_every_policy {
                 a_large_remainder_is_split_off_and_a_small_one_is_not,
                 growth_asks_only_for_what_the_last_free_block_lacks,
                 an_aligned_block_wastes_nothing_around_it,
+                the_place_of_an_aligned_block_serves_the_next_one,
                 growing_in_place_uses_the_next_block_and_then_the_tail,
                 shrinking_returns_the_rest,
                 a_second_free_is_recognised_also_after_a_merge,
@@ -100,6 +101,21 @@ fn an_aligned_block_wastes_nothing_around_it(policy: Policy) {
     assert_eq!(unsafe { placed.block.size() }, 112);
     assert_sound(&heap);
     heap.free(placed.block);
+    assert_sound(&heap);
+}
+
+fn the_place_of_an_aligned_block_serves_the_next_one(policy: Policy) {
+    let (mut heap, _) = heap_with(policy, [32]);
+    let request = Request::aligned(1024 - WORD, 1024);
+    let first = heap.allocate(request).unwrap().block;
+    heap.allocate(Request::of(100)).unwrap();
+    let footprint = heap.counts().footprint;
+    heap.free(first);
+
+    let second = heap.allocate(request).unwrap().block;
+
+    assert_eq!(second, first);
+    assert_eq!(heap.counts().footprint, footprint);
     assert_sound(&heap);
 }
 

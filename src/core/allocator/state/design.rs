@@ -3,7 +3,7 @@
 //! ```text
 //!   malloc ─► engine ─ none ─► a mapping of its own
 //!   free   ─► a mapping? unmap it │ engine
-//!   idle   ─► half a second later: what nobody wanted in that time goes back
+//!   idle   ─► `HEAPMM_PURGE` later: what nobody wanted in that time goes back
 //! ```
 //!
 //! No thread keeps anything then, no granule has a room and the tagged heap stays empty, so that

@@ -2,15 +2,23 @@
 //!
 //! ```text
 //!   the heap has grown or shrunk ─► its granules are claimed in the rooms
-//!   a call comes by              ─► a while later: the depot aired, pages purged, the break lowered
+//!   a call comes by              ─► a while later: the caches aired, pages purged, the break lowered
 //! ```
 
 use super::State;
 use crate::engine::Engine;
 use crate::slab::rooms::{Room, Rooms};
 
-/// Milliseconds after which full magazines that nobody wanted go back to their rooms.
-const AIRING: u64 = 250;
+/// Milliseconds after which full magazines that nobody wanted go back to their rooms. Two of them and
+/// two sweeps (`HEAPMM_PURGE`) pass before the last page of a burst is given back: less than a second.
+const AIRING: u64 = 125;
+
+/// Bytes that may rest in the depot of a small process.
+const LEAST_RESTING: usize = 1 << 20;
+
+/// The part of its footprint, and the fewest bytes, by which a heap grows before they go back as well.
+const GROWTH: usize = 256;
+const LEAST_GROWTH: usize = 64 << 10;
 
 /// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
 /// slower call, so little is left to chance.
@@ -59,20 +67,43 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    /// Whether the depot should be looked through: a quarter of a second has passed, or the heap has
-    /// grown by a sixteenth, while what some class keeps could have served another.
+    /// Whether the caches should be looked through: a while has passed, or the heap has grown
+    /// somewhat, while what some class keeps could have served another.
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
-        let grown = footprint > self.aired_at + self.aired_at / 16;
+        let grown = footprint > self.aired_at + (self.aired_at / GROWTH).max(LEAST_GROWTH);
         if !grown && !self.told.is_due(&mut self.airing) {
             return false;
         }
         let now = self.told.milliseconds();
-        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING;
+        let span = if self.settings.purge == 0 { AIRING } else { AIRING.min(self.settings.purge) };
+        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= span;
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
         }
         is_due || grown
+    }
+
+    /// Notes how much is in use while `resting` bytes are in the depot; how much may rest there from
+    /// now on, if that is more than before.
+    pub(in crate::allocator) fn note_demand(&mut self, resting: usize) -> Option<usize> {
+        self.demand.note(self.used(resting)).then(|| self.most_resting())
+    }
+
+    /// A new span of time begins; how much may rest in the depot from now on.
+    pub(in crate::allocator) fn turn_demand(&mut self, resting: usize) -> usize {
+        self.demand.turn(self.used(resting));
+        self.most_resting()
+    }
+
+    fn most_resting(&self) -> usize {
+        self.settings.cache_budget.unwrap_or_else(|| self.demand.bytes().max(LEAST_RESTING))
+    }
+
+    const fn used(&self, resting: usize) -> usize {
+        let counts = self.heap.counts();
+        let free = counts.free_bytes + self.spans.free_bytes() + self.spans.fresh_bytes();
+        counts.footprint.saturating_sub(free + resting)
     }
 
     /// Whether so much memory lies idle that it should go back before long.
@@ -84,7 +115,7 @@ impl State {
     /// whether it is time to give it back.
     pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
         let most = RESTLESS + self.heap.counts().footprint / 4;
-        self.heap.idle_bytes() + resting > most && self.settings.purge != 0
+        (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
     }
 
     /// Says whether what is given from now on has lain idle in a cache.
@@ -96,15 +127,5 @@ impl State {
     pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
         self.heap.tend(self.told.milliseconds(), self.settings.purge);
         self.map_rooms(rooms);
-    }
-
-    /// Now and then gives back what has lain idle.
-    #[inline]
-    pub(in crate::allocator) fn look_after(&mut self, rooms: &Rooms) {
-        if let Some(design) = &mut self.design {
-            design.look_after(&self.settings, self.told);
-        } else if self.is_idle() && self.told.is_due(&mut self.purging) {
-            self.tend(rooms);
-        }
     }
 }
