@@ -96,6 +96,29 @@ typedef struct {
 // other than 0 ends the walk. It may not free or resize blocks.
 typedef int (*heapmm_visit_t)(void *payload, size_t len, heapmm_kind_t kind, void *arg);
 
+// What a leak check found. A block counts with the bytes that the program may use, as
+// `malloc_usable_size` tells them. The four sorts together are all blocks that the program holds.
+typedef struct {
+  // `sizeof` of this structure, set by the caller: a newer library fills what an older caller knows.
+  size_t size;
+  // Definitely lost: no address of them is left. Bytes.
+  size_t definite_bytes;
+  // Number of such blocks.
+  size_t definite_blocks;
+  // Indirectly lost: only lost blocks lead there. Bytes.
+  size_t indirect_bytes;
+  // Number of such blocks.
+  size_t indirect_blocks;
+  // Possibly lost: only addresses inside of them are left, not those of their first bytes. Bytes.
+  size_t possible_bytes;
+  // Number of such blocks.
+  size_t possible_blocks;
+  // Still reachable. Bytes.
+  size_t reachable_bytes;
+  // Number of such blocks.
+  size_t reachable_blocks;
+} heapmm_leaks_t;
+
 // Constructs or destroys the object of `size` bytes. It may call malloc, and the pool too.
 typedef void (*heapmm_hook_t)(void *object, size_t size);
 
@@ -259,6 +282,24 @@ int heapmm_check(void);
 
 // Gives memory back to the system but `keep` bytes at the top; 1 if any was given back.
 int heapmm_trim(size_t keep);
+
+// Looks for blocks that nothing leads to, and fills `leaks`, whose `size` the caller has set; 0, or -1
+// with EINVAL, ENOMEM, EDEADLK in a signal handler that interrupted malloc, or EIO where
+// /proc/self/maps cannot be read.
+//
+// Whatever could be the address of a block is taken for one, in all memory of the process but free
+// blocks, and on the stack from the caller's frame on. Blocks of heaps, pools and families are not
+// looked for; what they hold counts.
+//
+// # Safety
+//
+// `leaks` is NULL or can be written for `leaks->size` bytes.
+int heapmm_leak_check(heapmm_leaks_t *leaks);
+
+// Looks for blocks that nothing leads to, and writes to `fd` how many bytes and blocks are lost and
+// still reachable, and the largest groups of equal lost blocks. 0, or -1 with errno as for
+// [`heapmm_leak_check`], or that of write(2).
+int heapmm_leak_table(int fd);
 
 // A new pool of objects of `size` bytes at multiples of `align`, a power of two up to 4096, or 0
 // for 16. `ctor` is called once for each object before it is handed out for the first time, `dtor`

@@ -3,17 +3,19 @@
 //! ```text
 //!   constructor   bad settings are named; a private stderr for the report
 //!   fork          the locks are taken before, given back in both processes after
-//!   end           destructor or _exit: the report, once for each process
+//!   end           destructor or _exit: leaks and the report, once for each process
 //! ```
 //!
 //! Nothing here has to run for malloc to work.
 
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
+use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use heapmm_core::allocator::Forking;
 use heapmm_core::named::NAMED;
+use heapmm_core::observe::leak::{self, Leaks, Obstacle};
 use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
@@ -75,7 +77,7 @@ fn obey() {
         let version = env!("CARGO_PKG_VERSION");
         complain(format_args!("version {version}, policy {}", settings.policy.name()));
     }
-    if settings.stats {
+    if settings.stats || settings.leaks {
         PID.store(file::pid(), Ordering::Relaxed);
         if settings.out.bytes().is_empty() {
             REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
@@ -146,40 +148,84 @@ static AT_END: extern "C" fn() = end;
 
 /// What is left to do when the process ends.
 extern "C" fn end() {
-    ALLOCATOR.note_end();
-    write_report();
-}
-
-/// Writes the report of this process, if one is due and was not written yet.
-fn write_report() {
-    let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
-    if due && REPORTS.swap(false, Ordering::Relaxed) {
-        write_due_report();
+    if let Some(status) = finish() {
+        // Streams are still to be flushed, which comes after all destructors.
+        // SAFETY: no other exit is under way than the one that called this destructor.
+        unsafe { libc::exit(status) }
     }
 }
 
-/// The report itself: a page of text on the stack, and code that few processes use.
+/// Writes what is due, once; another status for the process, if it has lost blocks.
+fn finish() -> Option<c_int> {
+    ALLOCATOR.note_end();
+    let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
+    if !due || !REPORTS.swap(false, Ordering::Relaxed) {
+        return None;
+    }
+    let mut status: c_int = 0;
+    thread::spill(write_due_reports, (&raw mut status).cast());
+    (status != 0).then_some(status)
+}
+
+/// The reports themselves: pages of text on the stack, and code that few processes use. The status
+/// for the process goes to `status`.
 #[cold]
 #[inline(never)]
-fn write_due_report() {
-    let Some(ledger) = ALLOCATOR.ledger() else { return };
+extern "C" fn write_due_reports(status: *mut c_void, sp: usize) {
     let settings = ALLOCATOR.settings();
-    let mut page = Text::<4096>::new();
+    let found = settings.leaks.then(|| ALLOCATOR.leaks(sp));
+    if settings.stats {
+        write_report(&settings);
+    }
+    let Some(found) = found else { return };
+    write_leak_report(&settings, &found);
+    if found.is_ok_and(|leaks| leaks.definite().blocks != 0) {
+        // SAFETY: a number in the frame of `finish`.
+        unsafe { status.cast::<c_int>().write(settings.leak_status.into()) };
+    }
+}
+
+fn write_report(settings: &Settings) {
+    let Some(ledger) = ALLOCATOR.ledger() else { return };
     let mut name = [0; 16];
     let process = process(&mut name);
+    let mut page = Text::<4096>::new();
     let _ = match settings.format {
         Format::Text => report::text(&mut page, process, &ledger),
         Format::Json => report::json(&mut page, process, &ledger),
     };
+    deliver_report(settings, process, page.bytes());
+}
+
+fn write_leak_report(settings: &Settings, found: &Result<Leaks, Obstacle>) {
+    let mut name = [0; 16];
+    let process = process(&mut name);
+    let mut page = Text::<4096>::new();
+    let _ = match (found, settings.format) {
+        (Ok(leaks), Format::Text) => leak::text(&mut page, process, leaks),
+        (Ok(leaks), Format::Json) => leak::json(&mut page, process, leaks),
+        (Err(obstacle), _) => {
+            let _ = writeln!(page, "heapmm: no leak check of process {}: {}", process.pid, obstacle.words());
+            return write_on_private_stderr(page.bytes());
+        }
+    };
+    deliver_report(settings, process, page.bytes());
+}
+
+fn write_on_private_stderr(report: &[u8]) {
+    let private = REPORT_FD.load(Ordering::Relaxed);
+    out::write_all(if private < 0 { 2 } else { private }, report);
+}
+
+/// Writes `report` to where the settings want it.
+fn deliver_report(settings: &Settings, process: Process<'_>, report: &[u8]) {
     let pattern = settings.out.bytes();
     if pattern.is_empty() {
-        let private = REPORT_FD.load(Ordering::Relaxed);
-        out::write_all(if private < 0 { 2 } else { private }, page.bytes());
-        return;
+        return write_on_private_stderr(report);
     }
     match open_out(pattern, process) {
         Some(fd) => {
-            out::write_all(fd, page.bytes());
+            out::write_all(fd, report);
             file::close(fd);
         }
         None => complain(format_args!(
@@ -212,7 +258,7 @@ fn open_out(pattern: &[u8], process: Process<'_>) -> Option<c_int> {
 /// Ends the process without destructors. The report is written here: shells end this way.
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    end();
+    let status = finish().unwrap_or(status);
     // SAFETY: the call returns to nobody.
     unsafe { thread::system_call(libc::SYS_exit_group, [status as usize, 0, 0, 0]) };
     loop {

@@ -4,6 +4,7 @@ mod families;
 mod figures;
 mod heapmm;
 mod heaps;
+mod leaks;
 mod loader;
 mod named;
 mod pools;

@@ -23,6 +23,7 @@
 //! - *tail*: fresh bytes of a segment behind its last block.
 //! - *lot*: the mappings of one heap of the program. *estate*: the heap and its lot. *cell*: a lock
 //!   with an estate, named by a *handle*. *roll*: all cells of one kind. *hall*: all rolls.
+//! - *tract*: a run of memory with blocks, as a leak check sees it. *dot*: what it knows of 16 bytes.
 //! - *scroll*: text that is collected behind a lock, to be shown without it.
 
 #![no_std]

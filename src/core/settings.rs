@@ -78,6 +78,10 @@ pub struct Settings {
     pub format: Format,
     /// Where it goes; stderr if empty.
     pub out: Pattern,
+    /// Whether leaks are looked for when the process ends.
+    pub leaks: bool,
+    /// The status of a process that has lost blocks, if it is not 0.
+    pub leak_status: u8,
     /// Where the trace goes; none is written if empty.
     pub trace: Pattern,
     /// Only children of this process write one, if it is not 0.
@@ -109,6 +113,8 @@ impl Settings {
         stats: false,
         format: Format::Text,
         out: Pattern::EMPTY,
+        leaks: false,
+        leak_status: 0,
         trace: Pattern::EMPTY,
         trace_parent: 0,
         errors: Errors::Abort,
@@ -128,6 +134,8 @@ impl Settings {
         stats: false,
         format: Format::Text,
         out: Pattern::EMPTY,
+        leaks: false,
+        leak_status: 0,
         trace: Pattern::EMPTY,
         trace_parent: 0,
         errors: Errors::Abort,
@@ -196,8 +204,14 @@ settings! {
         "The shape of the report."
         |s, v| { s.format = value::word(v, &[("text", Format::Text), ("json", Format::Json)])?; Some(()) };
     "OUT" "a file name" "stderr"
-        "Where the report goes: %p is the process number, %c the command, %n the first free number, %t the time."
+        "Where reports go: %p is the process number, %c the command, %n the first free number, %t the time."
         |s, v| { s.out = Pattern::of(v)?; Some(()) };
+    "LEAKS" "off, exit" "off"
+        "Look for leaks when the process ends, and write what is lost and what is still reachable; it goes where the report goes."
+        |s, v| { s.leaks = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };
+    "LEAK_EXITCODE" "0 to 255" "0"
+        "Exit status of a process whose check finds definitely lost blocks; 0 leaves it as it is."
+        |s, v| { s.leak_status = u8::try_from(value::plain(v)?).ok()?; Some(()) };
     "TRACE" "a file name, or off" "off"
         "Record every call of malloc and free there, with the escapes of OUT; a file that exists is kept, and .1 is added."
         |s, v| { s.trace = if v == b"off" { Pattern::EMPTY } else { Pattern::of(v)? }; Some(()) };

@@ -117,6 +117,18 @@ static inline double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* A block in which no address ends with 32 zero bits: a half word of zero that is written over an old address, as the
+ * start of the C library does on its stack, would lead there. */
+static inline void *apart(size_t length)
+{
+    void *made = malloc(length);
+    if ((uintptr_t)made >> 32 == ((uintptr_t)made + length) >> 32)
+        return made;
+    void *other = malloc(length);
+    free(made);
+    return other;
+}
+
 struct test_case {
     const char *name;
     void (*body)(void);

@@ -14,6 +14,9 @@ pub const LITERAL: Option<&str> = Some("implicit-first");
 /// The default policy with its caches squeezed to nothing: every call goes to the slabs and the heap.
 pub const UNCACHED: Option<&str> = Some("fast,cache=off");
 
+/// Every process is checked for leaks when it ends.
+pub const CHECKED: Option<&str> = Some("fast,leaks=exit");
+
 /// Neighbours are merged when a search has failed, and not before.
 pub const DEFERRED: Option<&str> = Some("lifo-first,coalesce=deferred");
 

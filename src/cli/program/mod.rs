@@ -4,6 +4,7 @@ pub mod child;
 pub mod elf;
 pub mod find;
 pub mod inspect;
+pub mod leaks;
 pub mod library;
 pub mod report;
 pub mod scratch;

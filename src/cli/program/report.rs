@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use super::leaks::Found;
+
 /// The report of one process, as far as the command reads it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Report {
@@ -43,6 +45,8 @@ pub struct Report {
 pub struct Reports {
     /// In the order of the processes' numbers.
     pub all: Vec<Report>,
+    /// What leak checks found, in the same order.
+    pub leaks: Vec<Found>,
     /// Files that could not be understood.
     pub broken: usize,
 }
@@ -54,12 +58,16 @@ impl Reports {
         let files = fs::read_dir(folder).into_iter().flatten().flatten();
         for file in files {
             let text = fs::read_to_string(file.path()).unwrap_or_default();
-            match serde_json::from_str::<Report>(&text) {
-                Ok(report) => this.all.push(Report { line: text.trim_end().to_owned(), ..report }),
-                Err(_) => this.broken += 1,
+            if let Ok(report) = serde_json::from_str::<Report>(&text) {
+                this.all.push(Report { line: text.trim_end().to_owned(), ..report });
+            } else if let Ok(found) = serde_json::from_str::<Found>(&text) {
+                this.leaks.push(found);
+            } else {
+                this.broken += 1;
             }
         }
         this.all.sort_by_key(|report| report.pid);
+        this.leaks.sort_by_key(|found| found.pid);
         this
     }
 

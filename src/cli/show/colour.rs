@@ -10,7 +10,6 @@ pub struct Ink {
 
 impl Ink {
     /// Never any colour.
-    #[cfg(test)]
     pub const NONE: Self = Self { on: false };
 
     /// Colours if `stream` is a terminal and NO_COLOR is not set.

@@ -3,6 +3,7 @@
 mod compare;
 mod convert;
 mod doctor;
+mod leaks;
 mod options;
 mod policies;
 mod record;
@@ -31,6 +32,7 @@ pub struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Run),
+    Leaks(leaks::Leaks),
     Doctor(doctor::Doctor),
     Record(record::Record),
     #[command(name = "trace")]
@@ -52,6 +54,7 @@ impl Command {
     pub fn run(self) -> Verdict {
         match self.verb {
             Verb::Run(verb) => verb.run(),
+            Verb::Leaks(verb) => verb.run(),
             Verb::Doctor(verb) => verb.run(),
             Verb::Record(verb) => verb.run(),
             Verb::Traces(verb) => verb.run(),

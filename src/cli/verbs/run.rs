@@ -16,6 +16,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::record::Recording;
 use crate::fail::{Fail, Verdict, plain};
 use crate::play::catalogue;
+use crate::program::leaks::{self, Count, Found, Sorts};
 use crate::program::report::{Report, Reports};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
@@ -31,6 +32,12 @@ pub struct Run {
     /// Keep the reports of all processes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     stats_out: Option<PathBuf>,
+    /// Look for leaks at the end of each process.
+    #[arg(long)]
+    leaks: bool,
+    /// End with this status, 23 if none is said, where anything is definitely lost.
+    #[arg(long, value_name = "STATUS", requires = "leaks", num_args = 0..=1, require_equals = true, default_missing_value = "23")]
+    leak_exitcode: Option<u8>,
     /// Write a trace of the command too, as `heapmm record` does.
     #[arg(long, value_name = "FILE.hmt")]
     trace: Option<PathBuf>,
@@ -40,31 +47,48 @@ pub struct Run {
 }
 
 /// The policies, each with its line.
-fn policies() -> PossibleValuesParser {
+pub fn policies() -> PossibleValuesParser {
     let values = catalogue::known().into_iter().map(|entry| PossibleValue::new(entry.name).help(entry.help));
     PossibleValuesParser::new(values)
 }
 
 /// How one run went.
-struct Ending {
+pub struct Ending {
     pid: u32,
-    status: ExitStatus,
+    /// How the command ended.
+    pub status: ExitStatus,
     lasted: Duration,
+    /// Whether it was said beforehand that it cannot run under the library.
+    warned: bool,
 }
 
-impl Run {
-    pub fn run(self) -> Verdict {
-        let mut command = library::command(&self.command)?;
-        find::program(&self.command[0])?;
-        let warning = warn_beforehand(&self.command[0]);
+/// How a command is watched.
+pub struct Watch<'a> {
+    /// Where blocks are placed.
+    pub policy: Option<&'a str>,
+    /// Whether leaks are looked for.
+    pub leaks: bool,
+    /// Where a trace goes.
+    pub trace: Option<&'a PathBuf>,
+}
+
+impl Watch<'_> {
+    /// Runs `words` to their end, and reads what the library has left.
+    pub fn run(&self, words: &[OsString]) -> Verdict<(Ending, Reports)> {
+        let mut command = library::command(words)?;
+        find::program(&words[0])?;
+        let warned = warn_beforehand(&words[0]);
         let scratch = Scratch::new().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
         command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
         command.env("HEAPMM_OUT", scratch.path().join("%p.%n"));
-        if let Some(policy) = &self.policy {
+        if let Some(policy) = self.policy {
             command.env("HEAPMM_POLICY", policy);
         }
-        let recording = match &self.trace {
-            Some(file) if !warning => Some(Recording::new(file, false)?),
+        if self.leaks {
+            command.env("HEAPMM_LEAKS", "exit");
+        }
+        let recording = match self.trace {
+            Some(file) if !warned => Some(Recording::new(file, false)?),
             _ => None,
         };
         if let Some(recording) = &recording {
@@ -72,21 +96,30 @@ impl Run {
         }
         let since = Instant::now();
         let (pid, status) = child::run(&mut command)?;
-        let ending = Ending { pid, status, lasted: since.elapsed() };
+        let ending = Ending { pid, status, lasted: since.elapsed(), warned };
         let reports = Reports::read(scratch.path());
+        if let Some(recording) = recording {
+            recording.keep(pid)?;
+        }
+        Ok((ending, reports))
+    }
+}
+
+impl Run {
+    pub fn run(self) -> Verdict {
+        let watch = Watch { policy: self.policy.as_deref(), leaks: self.leaks, trace: self.trace.as_ref() };
+        let (ending, reports) = watch.run(&self.command)?;
         if let Some(file) = &self.stats_out {
             let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
             Draft::write(file, lines.as_bytes())?;
         }
-        if let Some(recording) = recording {
-            recording.keep(pid)?;
-        }
-        eprint!("{}", self.summary(&ending, &reports, warning));
-        Ok(child::code(status))
+        eprint!("{}", self.summary(&ending, &reports));
+        let has_lost = leaks::sum(&reports.leaks, |sorts| sorts.definite).blocks > 0;
+        Ok(self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status)))
     }
 
     /// At most fifteen lines, the last one a command to type.
-    fn summary(&self, ending: &Ending, reports: &Reports, warned: bool) -> String {
+    fn summary(&self, ending: &Ending, reports: &Reports) -> String {
         let name = self.command[0].display();
         let mut lines = vec![format!(
             "heapmm  {name}  pid {}  {}  {:.2} s{}",
@@ -97,7 +130,7 @@ impl Run {
         )];
         match reports.largest() {
             Some(largest) => lines.extend(figures(reports, largest)),
-            None if warned => {}
+            None if ending.warned => {}
             None => {
                 lines.push("  no process left a report: killed, or it never loaded the library".to_owned())
             }
@@ -105,10 +138,14 @@ impl Run {
         if reports.broken > 0 {
             lines.push(format!("  {} cut off", some(reports.broken as u64, "report")));
         }
+        if self.leaks {
+            lines.extend(leak_lines(&reports.leaks));
+        }
         let typed = quoted(&self.command);
         let stem = stem(&self.command[0]);
         lines.push(match reports.largest() {
             Some(_) => match &self.trace {
+                _ if has_leaks(&reports.leaks) => format!("next:  heapmm leaks -- {typed}"),
                 Some(file) => format!("next:  heapmm compare {}", file.display()),
                 None => format!("next:  heapmm record -o {stem}.hmt -- {typed}"),
             },
@@ -159,6 +196,30 @@ fn figures(reports: &Reports, largest: &Report) -> Vec<String> {
     let calls = calls.collect::<Vec<_>>().join(", ");
     lines.push(format!("  system     {}", if calls.is_empty() { "no calls" } else { &calls }));
     lines
+}
+
+/// Whether anything is lost, or may be.
+fn has_leaks(found: &[Found]) -> bool {
+    let blocks =
+        leaks::sum(found, |sorts| sorts.definite).blocks + leaks::sum(found, |sorts| sorts.possible).blocks;
+    blocks > 0
+}
+
+/// What leak checks found, over all processes.
+fn leak_lines(found: &[Found]) -> Vec<String> {
+    if found.is_empty() {
+        return vec!["  lost       no process was checked".to_owned()];
+    }
+    let words = |sort: fn(&Sorts) -> Count| {
+        let count = leaks::sum(found, sort);
+        format!("{} in {}", bytes(count.bytes), some(count.blocks, "block"))
+    };
+    let (definite, indirect) = (words(|sorts| sorts.definite), words(|sorts| sorts.indirect));
+    let (possible, reachable) = (words(|sorts| sorts.possible), words(|sorts| sorts.reachable));
+    vec![
+        format!("  lost       {definite} definitely, {indirect} indirectly, {possible} possibly"),
+        format!("  kept       {reachable} still reachable"),
+    ]
 }
 
 /// The commands of the tree, each once, the most frequent first, as far as a line holds them.

@@ -15,6 +15,7 @@ mod bins;
 mod census;
 mod fast;
 mod large;
+mod leaks;
 mod locate;
 mod misuse;
 mod record;

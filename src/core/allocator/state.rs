@@ -290,7 +290,9 @@ impl State {
     }
 
     pub(super) fn free_magazine(&mut self, magazine: *mut Magazine) {
-        // SAFETY: the caller owns the magazine, a block of this heap.
+        // SAFETY: the caller owns the magazine.
+        unsafe { Magazine::wipe(magazine) };
+        // SAFETY: as above: a block of this heap.
         unsafe { self.heap.release(Block::of_payload(magazine.cast())) };
     }
 
@@ -370,7 +372,7 @@ impl State {
 
     /// Calls `see` with every piece: blocks in address order, a slab's objects in its place, then
     /// mapped blocks. What rests in a cache is free.
-    pub(super) fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
+    pub fn walk(&self, rooms: &Rooms, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
         self.walk_engine(see);
         self.heap.walk(|block, tag| {
             let payload = block.payload();

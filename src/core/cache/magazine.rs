@@ -57,6 +57,18 @@ impl Magazine {
         this
     }
 
+    /// Forgets what was in the slots: the memory will be somebody else's, who should find no addresses.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the magazine at `this`.
+    pub unsafe fn wipe(this: *mut Self) {
+        // SAFETY: the caller's promise.
+        let cap = unsafe { (*this).cap } as usize;
+        // SAFETY: a magazine has so many slots.
+        unsafe { Self::slots(this).write_bytes(0, cap) };
+    }
+
     /// The first slot of the magazine at `this`.
     pub const fn slots(this: *mut Self) -> *mut *mut u8 {
         this.wrapping_add(1).cast()

@@ -208,6 +208,12 @@ impl Maps {
         self.usable = add(self.usable, len);
     }
 
+    /// The first byte of the set's table, and one past its last.
+    pub fn table(&self) -> (usize, usize) {
+        let start = self.table.slots.addr();
+        (start, start + self.table.cap * WORD)
+    }
+
     /// All mapped blocks, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Block> + '_ {
         let all = (0..self.table.cap).map(|n| self.table.at(n));

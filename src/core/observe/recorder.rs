@@ -153,6 +153,12 @@ impl Recorder {
         self.live.turn.is_mine()
     }
 
+    /// The first byte of the part of the file that is mapped, and one past its last.
+    pub fn window(&self) -> (usize, usize) {
+        let start = self.live.window.get().addr();
+        (start, start + self.live.window_len.get())
+    }
+
     fn stage(&self) -> Stage {
         match self.live.stage.load(Ordering::Acquire) {
             0 => Stage::Fresh,

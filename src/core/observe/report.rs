@@ -104,7 +104,7 @@ pub fn xml(out: &mut dyn Write, ledger: &Ledger) -> fmt::Result {
 }
 
 /// A string of JSON without its quotes; bytes that are not ASCII text become `?`.
-fn escape(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
+pub(super) fn escape(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
     for byte in bytes {
         match byte {
             b'"' | b'\\' => write!(out, "\\{}", char::from(*byte))?,

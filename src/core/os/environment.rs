@@ -56,6 +56,12 @@ pub fn settings() -> impl Iterator<Item = &'static [u8]> {
     })
 }
 
+/// Where ld.so begins; 0 in a program that has none.
+pub fn loader() -> usize {
+    // SAFETY: looks a number up.
+    unsafe { libc::getauxval(libc::AT_BASE) as usize }
+}
+
 /// The text behind the prefix. Byte by byte: most processes have no such variable, and the
 /// functions of the C library for it would cost them a page each.
 fn without_prefix(text: *const c_char) -> Option<*const c_char> {

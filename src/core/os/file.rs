@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use super::call::keeping_errno;
+use super::thread::system_call;
 
 /// A private descriptor stays above this number: programs count and close the low ones.
 pub const LEAST_PRIVATE: i32 = 500;
@@ -33,6 +34,52 @@ pub fn exists(path: &CStr) -> bool {
 pub fn close(fd: i32) {
     // SAFETY: the caller opened it.
     keeping_errno(|| unsafe { libc::close(fd) });
+}
+
+/// Opens the file or folder `path` to read.
+pub fn open_to_read(path: &CStr) -> Option<i32> {
+    open_in(libc::AT_FDCWD, path)
+}
+
+/// Opens the file `path` of `folder` to read.
+pub fn open_in(folder: i32, path: &CStr) -> Option<i32> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    let arguments = [folder as usize, path.as_ptr().addr(), flags as usize, 0];
+    // SAFETY: the path ends in a zero byte.
+    let fd = unsafe { system_call(libc::SYS_openat, arguments) };
+    i32::try_from(fd).ok().filter(|fd| *fd >= 0)
+}
+
+/// Reads from `fd`; how many bytes, `None` if that failed.
+pub fn read(fd: i32, into: &mut [u8]) -> Option<usize> {
+    let arguments = [fd as usize, into.as_mut_ptr().expose_provenance(), into.len(), 0];
+    // SAFETY: the slice can be written.
+    usize::try_from(unsafe { system_call(libc::SYS_read, arguments) }).ok()
+}
+
+/// Calls `see` with every name in `folder`, from the first on.
+pub fn each_name(folder: i32, see: &mut dyn FnMut(&[u8])) {
+    /// Bytes of an entry before its name; the last two but one are its length.
+    const HEAD: usize = 19;
+    let mut entries = [0u8; 1024];
+    // SAFETY: the descriptor is the caller's.
+    unsafe { system_call(libc::SYS_lseek, [folder as usize, 0, libc::SEEK_SET as usize, 0]) };
+    loop {
+        let arguments = [folder as usize, entries.as_mut_ptr().expose_provenance(), entries.len(), 0];
+        // SAFETY: the array is ours to write.
+        let got = unsafe { system_call(libc::SYS_getdents64, arguments) };
+        let mut rest = entries.get(..usize::try_from(got).unwrap_or(0)).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        while let [_, .., low, high, _] = rest.get(..HEAD).unwrap_or_default() {
+            let len = usize::from(u16::from_le_bytes([*low, *high]));
+            let Some((entry, after)) = rest.split_at_checked(len.max(HEAD)) else { return };
+            let name = entry.get(HEAD..).unwrap_or_default();
+            see(name.split(|byte| *byte == 0).next().unwrap_or_default());
+            rest = after;
+        }
+    }
 }
 
 /// The process's number.

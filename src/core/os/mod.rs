@@ -8,6 +8,10 @@
 //!   turn      a lock that is given back by a plain store
 //!   tables    mappings for tables that outgrow their first place
 //!   lot       the mappings of one heap beside the process heap
+//!   desk      a mapping that is cut into the tables of a task
+//!   crew      the other threads, stopped for a while
+//!   glass     memory that may vanish while it is read
+//!   regions   the mappings of the process, and their pages
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
 //!   window    a file that is written through mappings
@@ -21,12 +25,16 @@
 pub mod backing;
 pub mod call;
 pub mod clock;
+pub mod crew;
+pub mod desk;
 pub mod environment;
 pub mod fake;
 pub mod file;
+pub mod glass;
 pub mod lock;
 pub mod lot;
 pub mod out;
+pub mod regions;
 pub mod scroll;
 pub mod tables;
 pub mod thread;

@@ -230,6 +230,99 @@ pub fn ask_number() -> u32 {
     number
 }
 
+/// Registers of a stopped thread, as ptrace(2) tells them, and the places of two of them.
+#[cfg(target_arch = "x86_64")]
+pub const REGISTERS: usize = size_of::<libc::user_regs_struct>() / 8;
+/// Where its stack pointer stands.
+#[cfg(target_arch = "x86_64")]
+pub const STACK_REGISTER: usize = core::mem::offset_of!(libc::user_regs_struct, rsp) / 8;
+/// Where its thread pointer stands.
+#[cfg(target_arch = "x86_64")]
+pub const POINTER_REGISTER: usize = core::mem::offset_of!(libc::user_regs_struct, fs_base) / 8;
+
+/// Starts a helper: a process that shares memory and files, of which neither a signal nor a plain wait
+/// tells. It runs `help` with `argument`, on the stack that ends at `top`. Its number, or less than 1.
+///
+/// # Safety
+///
+/// The stack is the helper's until it has ended. `help` uses no thread-local variable and nothing of
+/// the C library: it has the thread pointer of the caller.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn begin_helper(help: extern "C" fn(*mut u8) -> !, argument: *mut u8, top: *mut u8) -> i32 {
+    let flags = libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_UNTRACED;
+    let pid: isize;
+    // SAFETY: the caller's promise; the helper leaves by the call.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r13",
+            "call r12",
+            "2:",
+            inlateout("rax") libc::SYS_clone as isize => pid,
+            in("rdi") flags,
+            in("rsi") top,
+            in("rdx") 0,
+            in("r10") 0,
+            in("r8") 0,
+            in("r12") help,
+            in("r13") argument,
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    pid as i32
+}
+
+/// Lets the process `tracer` stop threads of this one, where the system asks; 0 takes it back.
+pub fn allow_tracer(tracer: i32) -> bool {
+    let arguments = [libc::PR_SET_PTRACER as usize, tracer as usize, 0, 0];
+    // SAFETY: gives a permission only.
+    unsafe { system_call(libc::SYS_prctl, arguments) == 0 }
+}
+
+/// This process ends when the thread ends that started it.
+pub fn die_with_parent() {
+    let arguments = [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0];
+    // SAFETY: asks for a signal.
+    unsafe { system_call(libc::SYS_prctl, arguments) };
+}
+
+/// What [`spill`] calls: its argument, and the stack pointer.
+pub type Spilt = extern "C" fn(*mut c_void, usize);
+
+/// Calls `run` with `argument` and the stack pointer, at which the registers stand that a function
+/// keeps for its caller: from there on the stack has all that this thread still uses.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+pub extern "C" fn spill(run: Spilt, argument: *mut c_void) {
+    // Seven words, so that the stack is aligned for the call; none is left as it was.
+    core::arch::naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rsi",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rsp",
+        "call rax",
+        "pop rsi",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
 /// A function that runs when a thread ends.
 pub type ExitHook = unsafe extern "C" fn(*mut c_void);
 

@@ -117,6 +117,14 @@ impl State {
         self.design.as_deref().map(Design::engine)
     }
 
+    /// The first byte of the engine itself, and one past its last; 0 and 0 without one.
+    pub(in crate::allocator) fn design_bounds(&self) -> (usize, usize) {
+        self.design.as_deref().map_or((0, 0), |design| {
+            let start = core::ptr::from_ref(design).addr();
+            (start, start + size_of::<Design>())
+        })
+    }
+
     /// The size class of a located block, if it may rest in a cache.
     pub(in crate::allocator) fn class_of(&self, held: Held) -> Option<usize> {
         if self.design.is_some() {

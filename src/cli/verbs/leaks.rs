@@ -1,0 +1,71 @@
+//! `heapmm leaks`: a command under the library, and what each of its processes has lost at its end.
+
+use std::ffi::OsString;
+use std::io::stderr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::run::{self, Watch};
+use crate::fail::{Fail, Verdict};
+use crate::program::{child, leaks};
+use crate::show::colour::Ink;
+use crate::show::file::Draft;
+use crate::show::number::{bytes, some};
+use crate::show::table::Format;
+
+/// Run a command under the library and list what its processes have lost; status 23 if anything is
+/// definitely lost.
+#[derive(Debug, Args)]
+pub struct Leaks {
+    /// Where blocks are placed; `heapmm policies` lists the names.
+    #[arg(long, value_name = "NAME", value_parser = run::policies(), hide_possible_values = true)]
+    policy: Option<String>,
+    /// Write the list to a file, not to stderr.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The shape of the list.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Leaks {
+    pub fn run(self) -> Verdict {
+        let watch = Watch { policy: self.policy.as_deref(), leaks: true, trace: None };
+        let (ending, reports) = watch.run(&self.command)?;
+        let found = &reports.leaks;
+        if found.is_empty() {
+            let name = self.command[0].display();
+            eprintln!("heapmm: {name}: no process was checked: killed, or it never loaded the library");
+            return Ok(child::code(ending.status));
+        }
+        let table = leaks::table(found);
+        match &self.output {
+            None => {
+                let ink = Ink::of(&stderr());
+                table.print(&mut stderr().lock(), self.format, ink).map_err(|error| Fail::output(&error))?;
+            }
+            Some(file) => {
+                let mut text = Vec::new();
+                table.print(&mut text, self.format, Ink::NONE).map_err(|error| Fail::io(file, &error))?;
+                Draft::write(file, &text)?;
+            }
+        }
+        let lost = leaks::sum(found, |sorts| sorts.definite);
+        let held = some(lost.blocks, "block");
+        let (more, moving): (u64, u64) =
+            found.iter().fold((0, 0), |sum, one| (sum.0 + one.more, sum.1 + one.moving));
+        if more > 0 {
+            eprintln!("heapmm: not listed: {} of equal blocks", some(more, "smaller group"));
+        }
+        if moving > 0 {
+            let threads = some(moving, "thread");
+            eprintln!("heapmm: not stopped: {threads}; what only their registers hold counts as lost");
+        }
+        eprintln!("heapmm  {}  definitely lost: {} in {held}", self.command[0].display(), bytes(lost.bytes));
+        Ok(if lost.blocks > 0 { Fail::FAILED_CHECK } else { child::code(ending.status) })
+    }
+}
