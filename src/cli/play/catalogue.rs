@@ -1,11 +1,12 @@
 //! The engines that a trace can be played through, by name.
 
+use heapmm_core::allocator::Replay;
 use heapmm_core::engine::Engine;
-use heapmm_core::engine::process::Process;
 use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
+use heapmm_core::settings::Settings;
 
 use crate::fail::{Fail, Verdict};
 
@@ -20,14 +21,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An engine over `arena` that has taken nothing yet; with `live`, all that a process does.
-    /// The default policy is a process in any case: slabs in front of a heap.
+    /// An engine over `arena` that has taken nothing yet; with `live`, a whole process.
+    /// The default policy is a process in any case: caches in front of a heap.
     pub fn build(&self, arena: Arena, shape: Shape, live: bool) -> Option<Box<dyn Engine>> {
+        if live || self.policy == Policy::Fast {
+            let settings = Settings {
+                policy: self.policy,
+                shape,
+                purge: if live { Settings::DEFAULT.purge } else { 0 },
+                mmap_threshold: (!live).then_some(usize::MAX),
+                ..Settings::DEFAULT
+            };
+            return Some(Box::new(Replay::new(&settings, arena, !live)?));
+        }
         match AnyIndex::new(self.policy) {
-            Some(index) if live || self.policy == Policy::Fast => {
-                let has_slabs = self.policy == Policy::Fast;
-                Some(Box::new(Process::new(Heap::new(arena, index, shape), has_slabs, live)))
-            }
             Some(index) => Some(Box::new(Heap::new(arena, index, shape))),
             None => Some(Box::new(AnyEngine::new(self.policy, arena, shape.growth)?)),
         }

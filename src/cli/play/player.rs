@@ -10,11 +10,12 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use heapmm_core::engine::{Engine, Figures, Held};
-use heapmm_core::heap::{Coalesce, Growth, Shape};
+use heapmm_core::engine::{Engine, Figures};
+use heapmm_core::heap::{Coalesce, Fault, Growth, Shape};
 
 use super::catalogue::Entry;
 use super::clock;
+use super::crew::Crew;
 use super::field::Field;
 use super::film::{COLOURS, Film, Sample};
 use super::touch::{self, Touched};
@@ -53,19 +54,22 @@ pub enum Merging {
 /// How a trace is played.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Rules {
-    /// What a change of size does.
-    #[arg(long, value_enum, default_value = "in-place")]
-    pub realloc: Realloc,
-    /// How much a heap asks of the system.
-    #[arg(long, value_enum, default_value = "exact")]
-    pub growth: Asking,
+    /// What a change of size does: in-place if not said.
+    #[arg(long, value_enum)]
+    pub realloc: Option<Realloc>,
+    /// How much a heap asks of the system: exact if not said.
+    #[arg(long, value_enum)]
+    pub growth: Option<Asking>,
     /// When free neighbours become one.
     #[arg(long, value_enum, default_value = "immediate")]
     pub coalesce: Merging,
-    /// As a process would with one thread: large requests get mappings of their own, what grows gets
-    /// room to grow, and the heap asks for more than is missing.
-    #[arg(long, conflicts_with_all = ["realloc", "growth"])]
+    /// As a process: caches of each thread, mappings for large requests, room for what grows, sweeps.
+    /// So recorded traces are played if nothing else is said.
+    #[arg(long, conflicts_with_all = ["realloc", "growth", "bare"])]
     pub live: bool,
+    /// By the rule of placement alone. So .rep traces are played, and with --realloc or --growth.
+    #[arg(long)]
+    pub bare: bool,
     /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
     /// seconds on each processor if not given.
     #[arg(long, value_name = "SECONDS")]
@@ -83,6 +87,13 @@ impl Rules {
         Self { patience: Some(self.patience.unwrap_or(share)), ..self }
     }
 
+    /// The rules for `trace`: one of a process is played as a process, unless something is said that
+    /// a process does not do.
+    pub fn of(self, trace: &Trace) -> Self {
+        let is_bare = self.bare || self.realloc.is_some() || self.growth.is_some();
+        Self { live: self.live || (trace.is_recorded() && !is_bare), ..self }
+    }
+
     /// Seconds after which a policy is given up.
     pub fn seconds(&self) -> f64 {
         self.patience.unwrap_or(PATIENCE).clamp(0.0, 1e9)
@@ -91,8 +102,8 @@ impl Rules {
     fn shape(&self) -> Shape {
         let growth = match self.growth {
             _ if self.live => Growth::Geometric,
-            Asking::Exact => Growth::Exact,
-            Asking::Geometric => Growth::Geometric,
+            Some(Asking::Geometric) => Growth::Geometric,
+            Some(Asking::Exact) | None => Growth::Exact,
         };
         let coalesce = match self.coalesce {
             Merging::Immediate => Coalesce::Immediate,
@@ -132,6 +143,7 @@ pub struct Player {
     engine: Box<dyn Engine>,
     field: Field,
     slots: Vec<Slot>,
+    crew: Crew,
     realloc: Realloc,
     live: u64,
     refused: u64,
@@ -256,8 +268,17 @@ impl Player {
         let engine = entry.build(unsafe { field.arena() }, rules.shape(), rules.live);
         let engine = engine.ok_or_else(|| Fail::usage(format!("{} cannot be replayed", entry.name)))?;
         let slots = vec![Slot::EMPTY; survey.ids as usize];
-        let touched = Touched::default();
-        Ok(Self { engine, field, slots, realloc: rules.realloc, live: 0, refused: 0, touched })
+        let (touched, crew) = (Touched::default(), Crew::new(&survey.ends));
+        Ok(Self {
+            engine,
+            field,
+            slots,
+            crew,
+            realloc: rules.realloc.unwrap_or(Realloc::InPlace),
+            live: 0,
+            refused: 0,
+            touched,
+        })
     }
 
     /// The engine.
@@ -284,19 +305,25 @@ impl Player {
     /// Plays some events; what the engine did wrong, if it did.
     pub fn play(&mut self, events: &[Event]) -> Option<String> {
         events.iter().find_map(|event| {
-            match event.kind {
+            self.crew.call(event, &mut *self.engine);
+            let played = match event.kind {
                 Kind::FreeNull => Ok(()),
                 Kind::Free => self.free(event.id as usize),
                 Kind::Resize => self.resize(event),
                 Kind::Allocate | Kind::Zeroed | Kind::Aligned => self.allocate(event),
-            }
-            .err()
+            };
+            self.crew.called(&mut *self.engine);
+            played.err()
         })
     }
 
     fn allocate(&mut self, event: &Event) -> Result<(), String> {
-        let align = 1 << event.align_log.max(4);
-        match self.engine.allocate(event.len as usize, align) {
+        let (len, align) = (event.len as usize, 1 << event.align_log.max(4));
+        let got = match event.kind {
+            Kind::Zeroed => self.engine.allocate_zeroed(len),
+            _ => self.engine.allocate(len, align),
+        };
+        match got {
             Some(grant) => {
                 self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
                 self.live += event.len;
@@ -314,10 +341,11 @@ impl Player {
             return Ok(());
         }
         self.live -= slot.len;
-        let held = self.held(slot)?;
-        // SAFETY: located just now.
-        unsafe { self.engine.release(held) };
-        Ok(())
+        self.release(slot)
+    }
+
+    fn release(&mut self, slot: Slot) -> Result<(), String> {
+        self.engine.release_at(slot.payload.addr()).map_err(wrong)
     }
 
     fn resize(&mut self, event: &Event) -> Result<(), String> {
@@ -326,9 +354,8 @@ impl Player {
             return self.allocate(event);
         }
         if self.realloc == Realloc::InPlace {
-            let held = self.held(slot)?;
-            // SAFETY: located just now.
-            if let Some(payload) = unsafe { self.engine.relocate(held, event.len as usize) } {
+            let moved = self.engine.relocate_at(slot.payload.addr(), event.len as usize).map_err(wrong)?;
+            if let Some(payload) = moved {
                 self.live = self.live - slot.len + event.len;
                 self.slots[event.id as usize] = Slot { payload, len: event.len };
                 let keeps = if payload == slot.payload { slot.len } else { 0 };
@@ -340,17 +367,14 @@ impl Player {
         self.allocate(event)?;
         if self.refused == refused {
             self.live -= slot.len;
-            let held = self.held(slot)?;
-            // SAFETY: located just now.
-            unsafe { self.engine.release(held) };
+            self.release(slot)?;
         }
         Ok(())
     }
+}
 
-    fn held(&self, slot: Slot) -> Result<Held, String> {
-        let address = slot.payload.addr();
-        self.engine.locate(address).map_err(|fault| format!("a live block is said to be {fault:?}"))
-    }
+fn wrong(fault: Fault) -> String {
+    format!("a live block is said to be {fault:?}")
 }
 
 /// The events after which the replay stops to look, in order.

@@ -1,8 +1,7 @@
-//! Scores side by side: the table, what is best in it, and one sentence of advice.
+//! Scores side by side: the table, and what is best in it.
 
 use super::score::{Good, METRICS, Metric, Score};
 use crate::fail::{Fail, Verdict};
-use crate::show::number::percent;
 use crate::show::table::{Cell, Format, Table};
 
 /// Gives each whole replay its points against the best of all.
@@ -76,61 +75,12 @@ fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
     if rows.len() == table.rows.len() { Vec::new() } else { rows }
 }
 
-/// Points of utilisation that speed may cost.
-const SLACK: f64 = 0.01;
-
-/// One sentence: which policy to take, and why.
-pub fn advice(scores: &[Score]) -> String {
-    let whole = || scores.iter().filter(|score| score.is_whole());
-    let Some(tightest) = whole()
-        .max_by(|a, b| a.utilisation.total_cmp(&b.utilisation).then(b.nanoseconds.total_cmp(&a.nanoseconds)))
-    else {
-        return "No policy played the whole trace; give them more --patience.".to_owned();
-    };
-    let near = whole().filter(|score| score.utilisation >= tightest.utilisation - SLACK);
-    let Some(pick) = near.min_by(|a, b| a.nanoseconds.total_cmp(&b.nanoseconds)) else {
-        return String::new();
-    };
-    let name = &pick.policy;
-    let used = percent(pick.utilisation);
-    let how = format!("HEAPMM_POLICY={name} sets it");
-    if *name == tightest.policy {
-        return match whole().count() - 1 {
-            0 => format!("{name} uses {used} of its memory for this trace."),
-            _ => format!(
-                "Take {name}: it uses memory best ({used}), and none that comes near is faster; {how}."
-            ),
-        };
-    }
-    let lost = 100.0 * (tightest.utilisation - pick.utilisation);
-    let close = if lost < 0.05 {
-        "as well as any".to_owned()
-    } else {
-        format!("within {lost:.1} points of the best")
-    };
-    let times = tightest.nanoseconds / pick.nanoseconds.max(f64::MIN_POSITIVE);
-    format!(
-        "Take {name}: it uses memory {close} ({used}) and is {times:.1} times as fast as {}; {how}.",
-        tightest.policy
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn score(policy: &str, utilisation: f64, nanoseconds: f64) -> Score {
         Score { policy: policy.to_owned(), played: 1.0, utilisation, nanoseconds, ..Score::default() }
-    }
-
-    #[test]
-    fn speed_may_cost_a_point_of_memory_and_no_more() {
-        let near = [score("tight", 0.95, 400.0), score("quick", 0.945, 50.0), score("loose", 0.80, 10.0)];
-        let far = [score("tight", 0.95, 400.0), score("loose", 0.80, 10.0)];
-
-        assert!(advice(&near).starts_with("Take quick: "), "{}", advice(&near));
-        assert!(advice(&near).contains("8.0 times as fast as tight"));
-        assert!(advice(&far).starts_with("Take tight: "));
     }
 
     #[test]

@@ -141,6 +141,11 @@ impl Trace {
         }
     }
 
+    /// Whether it was made by a process, as far as the file says.
+    pub fn is_recorded(&self) -> bool {
+        self.origin().is_some_and(|origin| origin.pid != 0)
+    }
+
     /// What a reader should know about the file, if it is not whole.
     pub fn note(&self) -> Option<String> {
         match &self.source {

@@ -2,6 +2,8 @@
 //!
 //! After it, the trace is known to make sense: no block is freed that is not live.
 
+use std::collections::HashMap;
+
 use super::spread::Spread;
 use super::{Event, Kind, Trace};
 use crate::fail::{Fail, Verdict};
@@ -39,6 +41,8 @@ pub struct Survey {
     pub lasted: u64,
     /// Threads that ask.
     pub threads: u64,
+    /// Threads but the first, each with the number of its last event, from 0, in this order.
+    pub ends: Vec<(u64, u32)>,
     /// How the bytes are spread over the sizes.
     pub spread: Spread,
 }
@@ -48,13 +52,16 @@ struct Walk {
     survey: Survey,
     /// Length of each live block.
     live: Vec<Option<u64>>,
-    threads: std::collections::HashSet<u32>,
+    /// The last event of each thread, and whose the first event is.
+    threads: HashMap<u32, u64>,
+    first: Option<u32>,
 }
 
 impl Survey {
     /// Goes through `trace` once.
     pub fn of(trace: &Trace) -> Verdict<Self> {
-        let mut walk = Walk { survey: Self::default(), live: Vec::new(), threads: Default::default() };
+        let mut walk =
+            Walk { survey: Self::default(), live: Vec::new(), threads: HashMap::new(), first: None };
         let mut wrong = None;
         trace.each(&mut |events| {
             wrong = events.iter().find_map(|event| walk.take(event));
@@ -65,6 +72,9 @@ impl Survey {
             return Err(Fail::content(trace.path(), place, what));
         }
         walk.survey.threads = walk.threads.len() as u64;
+        let others = walk.threads.iter().filter(|(thread, _)| Some(**thread) != walk.first);
+        walk.survey.ends = others.map(|(thread, last)| (*last, *thread)).collect();
+        walk.survey.ends.sort_unstable();
         walk.survey.left_blocks = walk.live.iter().flatten().count() as u64;
         Ok(walk.survey)
     }
@@ -93,9 +103,8 @@ impl Walk {
             _ => self.hold(event, held),
         }
         self.survey.lasted = self.survey.lasted.max(event.time);
-        if self.threads.len() < 4096 {
-            self.threads.insert(event.thread);
-        }
+        self.first.get_or_insert(event.thread);
+        self.threads.insert(event.thread, self.survey.events);
         self.survey.events += 1;
         None
     }

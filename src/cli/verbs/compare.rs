@@ -13,7 +13,7 @@ use crate::picture::{self, Play};
 use crate::play::catalogue::{self, Entry};
 use crate::play::player::{self, Outcome, Rules};
 use crate::play::score::Score;
-use crate::play::table;
+use crate::play::{advice, table};
 use crate::show::file::Draft;
 use crate::show::progress::Progress;
 use crate::show::table::Format;
@@ -53,7 +53,7 @@ impl Compare {
         let columns = self.columns.as_deref().map(table::listed).transpose()?;
         let (trace, survey) = opened(&self.file)?;
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
-        let rules = self.rules.shared(entries.len(), workers);
+        let rules = self.rules.of(&trace).shared(entries.len(), workers);
         let outcomes = self.play_all(&trace, &survey, &entries, &rules, workers)?;
         let mut scores: Vec<Score> = entries
             .iter()
@@ -69,7 +69,7 @@ impl Compare {
             None => table::table(&scores, self.format),
         };
         super::print(&table, self.format)?;
-        let advice = table::advice(&scores);
+        let advice = advice::of(&scores, rules.live);
         if self.format == Format::Text && columns.is_none() {
             writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))?;
         }

@@ -35,11 +35,12 @@ impl Replay {
         let entry = catalogue::named(&self.policy)?;
         let (trace, survey) = opened(&self.file)?;
         let progress = Progress::new(survey.events, entry.name);
-        let outcome = player::play(&trace, &survey, &entry, &self.rules, None, &progress)?;
+        let rules = self.rules.of(&trace);
+        let outcome = player::play(&trace, &survey, &entry, &rules, None, &progress)?;
         drop(progress);
         let score = Score::of(entry.name, &survey, &outcome);
         if !score.is_whole() {
-            return Err(Fail::new(Fail::IO, given_up(&score, &self.rules)));
+            return Err(Fail::new(Fail::IO, given_up(&score, &rules)));
         }
         match self.format {
             Format::Text => self.print_text(&score, &survey).map_err(|error| Fail::output(&error))?,

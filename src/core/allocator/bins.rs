@@ -77,7 +77,10 @@ impl Allocator {
         self.catch_up();
         let object = if thread.wake() {
             self.look_around(thread);
-            self.draw(len, thread)
+            match self.draw::<WANTED>(len, thread) {
+                Ok(object) => return object,
+                Err(object) => object,
+            }
         } else if thread.busy.get() {
             payload_of(self.reentry.allocate(len, ALIGN))
         } else {
@@ -90,19 +93,23 @@ impl Allocator {
     }
 
     /// An object for `len` bytes of bins that have rested, and rest again afterwards: no handler
-    /// finds them open meanwhile.
-    fn draw(&self, len: usize, thread: &Thread) -> *mut u8 {
+    /// finds them open meanwhile. It is noted; one that comes from elsewhere, the error, is not.
+    #[inline]
+    fn draw<const WANTED: u8>(&self, len: usize, thread: &Thread) -> Result<*mut u8, *mut u8> {
         let Some(object) = bin_of(thread, class::class_of(len)).pop() else {
-            return self.allocate_miss(len, thread);
+            return Err(self.allocate_miss(len, thread));
         };
         // SAFETY: an object of a bin is free.
         if !unsafe { mark::is_set(object) } {
-            return self.allocate_spoilt(object, thread);
+            return Err(self.allocate_spoilt(object, thread));
         }
         // SAFETY: as above.
         unsafe { mark::clear(object) };
+        if let Some(kind) = Event::of(WANTED) {
+            self.note_closed(&Call::of(kind, object.addr(), len));
+        }
         self.reopen(thread);
-        object
+        Ok(object)
     }
 
     /// A pointer outside of what the map knows.
@@ -113,7 +120,7 @@ impl Allocator {
             self.release_slow(payload);
         } else if self.recorder().is_some() {
             self.catch_up();
-            self.note(Call::of(Event::FreeNull, 0, 0));
+            self.note(&Call::of(Event::FreeNull, 0, 0));
         }
     }
 
@@ -138,11 +145,14 @@ impl Allocator {
             };
         }
         self.catch_up();
-        self.note(Call::of(Event::Free, object.addr(), 0));
+        let call = Call::of(Event::Free, object.addr(), 0);
         if thread.wake() {
+            self.note_closed(&call);
             self.look_around(thread);
-            self.put(object, place, thread);
-        } else if thread.busy.get() {
+            return self.put(object, place, thread);
+        }
+        self.note(&call);
+        if thread.busy.get() {
             self.reentry.release(object);
         } else {
             self.keep(object, place);

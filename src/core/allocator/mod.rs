@@ -20,6 +20,7 @@ mod locate;
 mod misuse;
 mod record;
 mod reentry;
+mod replay;
 mod resize;
 mod state;
 mod threads;
@@ -30,6 +31,7 @@ pub use crate::engine::Grant;
 pub use census::Count;
 pub use misuse::Misuse;
 pub use record::{Wanted, ZEROED};
+pub use replay::Replay;
 pub use state::State;
 
 use crate::block::Block;
@@ -189,13 +191,13 @@ impl Allocator {
     /// The same as a part of `call`.
     fn release_noting(&self, payload: *mut u8, call: Call) {
         let Some(mut state) = self.enter() else {
-            self.note(call);
+            self.note(&call);
             return self.reentry.release(payload);
         };
         state.look_after();
         match self.locate(&state, payload) {
             Ok(held) => {
-                self.note(call);
+                self.note(&call);
                 state.release(&self.rooms, held);
             }
             Err(fault) => {

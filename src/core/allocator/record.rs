@@ -116,9 +116,17 @@ impl Allocator {
 
     /// Notes a call ([A8](self)).
     #[inline]
-    pub(super) fn note(&self, call: Call) {
+    pub(super) fn note(&self, call: &Call) {
         if let Some(recorder) = self.recorder() {
-            self.write(recorder, &call);
+            self.write(recorder, call);
+        }
+    }
+
+    /// Notes a call of a thread whose bins are closed and do not rest.
+    #[inline]
+    pub(super) fn note_closed(&self, call: &Call) {
+        if let Some(recorder) = self.recorder() {
+            recorder.record(call);
         }
     }
 

@@ -48,7 +48,7 @@ impl Allocator {
     fn stays(&self, payload: *mut u8, len: usize) -> *mut u8 {
         if self.recorder().is_some() {
             self.catch_up();
-            self.note(resized(payload, payload, len));
+            self.note(&resized(payload, payload, len));
         }
         payload
     }
@@ -89,7 +89,7 @@ impl Allocator {
             let Some(moved) = has.and_then(|has| self.reentry.resize(payload, has, len)) else {
                 return call::out_of_memory();
             };
-            self.note(resized(payload, moved, len));
+            self.note(&resized(payload, moved, len));
             return moved;
         };
         state.look_after();
@@ -103,7 +103,7 @@ impl Allocator {
             }
         };
         if let Some(moved) = state.resize(&self.rooms, held, len) {
-            self.note(resized(payload, moved, len));
+            self.note(&resized(payload, moved, len));
             return moved;
         }
         drop(state);

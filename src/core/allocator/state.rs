@@ -3,6 +3,7 @@
 mod demand;
 mod design;
 mod mapped;
+mod played;
 mod upkeep;
 
 use self::demand::Demand;
@@ -18,7 +19,7 @@ use crate::engine::{Engine, Held, Kind};
 use crate::heap::maps::Maps;
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
-use crate::os::clock::Watch;
+use crate::os::clock::{Told, Watch};
 use crate::os::environment;
 use crate::os::tables::Tables;
 use crate::policy::{AnyIndex, Policy};
@@ -65,6 +66,8 @@ pub struct State {
     tables: Tables,
     settings: Settings,
     heap: ProcessHeap,
+    /// The time, where a player tells it.
+    told: Told,
     /// Where the policy is no heap of tagged blocks.
     design: Option<&'static mut Design>,
 }
@@ -90,6 +93,7 @@ impl State {
             demand: Demand::NONE,
             ready: false,
             caching: false,
+            told: Told::NOTHING,
             design: None,
         }
     }
@@ -122,7 +126,10 @@ impl State {
             self.heap.set_index(index);
         }
         if !self.settings.policy.is_tagged() {
-            self.design = Design::build(self.settings.policy, &mut self.tables);
+            // The text has its free list in a mapping; the others take the break while it is theirs.
+            let has_list = self.settings.policy == Policy::FreeList;
+            let backing = if has_list { System::of_mappings() } else { System::new() };
+            self.design = Design::build(self.settings.policy, backing, &mut self.tables);
         }
         self.caching = self.may_cache();
         self.adjust(|_| {});
@@ -260,7 +267,7 @@ impl State {
 
     fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
         if let Some(design) = &mut self.design {
-            design.look_after(&self.settings);
+            design.look_after(&self.settings, self.told);
             let grant = design.allocate(request.len, request.align);
             self.note_peak();
             return grant;
@@ -344,7 +351,7 @@ impl State {
             return None;
         }
         if let Some(design) = &mut self.design {
-            design.look_after(&self.settings);
+            design.look_after(&self.settings, self.told);
             // SAFETY: [Y1]: the caller has located it.
             let fits = unsafe { design.resize(held, len) };
             self.note_peak();

@@ -144,11 +144,11 @@ fn built(at: *mut u8) -> &'static Thread {
     unsafe { Thread::build(at) }
 }
 
-/// The structure of the first thread.
-fn first_thread() -> &'static Thread {
+/// The structure of the first thread, at `place`.
+fn first_thread(place: *mut u8) -> &'static Thread {
     const { assert!(align_of::<Thread>() <= 64) };
     // SAFETY: nobody else takes this place: only the first thread does, under the lock.
-    unsafe { Thread::build(thread::main()) }
+    unsafe { Thread::build(place) }
 }
 
 fn one<'a>(thread: *const Thread) -> Option<&'a Thread> {
@@ -187,23 +187,30 @@ impl Allocator {
         if thread::word() == thread::last() {
             return None;
         }
-        let (adopted, is_first) = {
-            let mut state = self.enter()?;
-            if !state.is_caching() {
-                return None;
-            }
-            let is_first = state.threads().is_fresh();
-            let adopted = if is_first { first_thread() } else { state.adopt(&self.rooms)? };
-            state.threads_mut().link(adopted);
-            (adopted, is_first)
-        };
-        self.reopen(adopted);
+        let (adopted, is_first) = self.admit(thread::main())?;
         thread::set_word(core::ptr::from_ref(adopted).cast_mut().cast());
         // The first thread ends with the process, as a rule: what it keeps need not go back.
         if !is_first {
             self.tell_exit();
         }
         Some(adopted)
+    }
+
+    /// A structure for one more thread, and whether it is the first, whose structure stands at `first`.
+    #[inline]
+    pub(super) fn admit(&self, first: *mut u8) -> Option<(&'static Thread, bool)> {
+        let (admitted, is_first) = {
+            let mut state = self.enter()?;
+            if !state.is_caching() {
+                return None;
+            }
+            let is_first = state.threads().is_fresh();
+            let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
+            state.threads_mut().link(admitted);
+            (admitted, is_first)
+        };
+        self.reopen(admitted);
+        Some((admitted, is_first))
     }
 
     /// Asks for a call of the hook when this thread ends; the first who asks makes the key.

@@ -6,7 +6,7 @@
 //!            ├─ buddy       binary, Fibonacci, weighted, tertiary
 //!            ├─ families    pages for each kind of structure, worst fit
 //!            ├─ slab        caches of equal objects, and named pools
-//!            └─ process     what a process does: slabs, mappings, and room to grow
+//!            └─ a process that is played again: the whole allocator, floors above
 //!
 //!   table   each design's engine             pages   what families and slabs are cut from
 //!                                            runs    what was taken from the backing
@@ -18,7 +18,6 @@ pub mod buddy;
 pub mod families;
 pub mod freelist;
 pub mod pages;
-pub mod process;
 mod runs;
 mod seal;
 pub mod slab;
@@ -31,6 +30,7 @@ mod laws;
 #[cfg(test)]
 mod suite;
 
+use crate::block::ALIGN;
 use crate::heap::Fault;
 
 /// Memory handed out.
@@ -130,6 +130,10 @@ pub struct Figures {
     pub probes: u64,
 }
 
+/// A thread of the program, for an engine that keeps something for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat(pub(crate) *mut u8);
+
 /// An allocator over one backing.
 pub trait Engine {
     /// `len` bytes at a multiple of `align`, a power of two; `None` when memory is out.
@@ -161,6 +165,46 @@ pub trait Engine {
     unsafe fn relocate(&mut self, held: Held, len: usize) -> Option<*mut u8> {
         // SAFETY: the caller's promise.
         unsafe { self.resize(held, len) }.then_some(held.payload)
+    }
+
+    /// `len` bytes for a calloc, which some engines serve in another way; they need not be zero.
+    fn allocate_zeroed(&mut self, len: usize) -> Option<Grant> {
+        self.allocate(len, ALIGN)
+    }
+
+    /// Takes back the block whose payload begins at `address`.
+    fn release_at(&mut self, address: usize) -> Result<(), Fault> {
+        let held = self.locate(address)?;
+        // SAFETY: located just now.
+        unsafe { self.release(held) };
+        Ok(())
+    }
+
+    /// [`Engine::relocate`] for the block whose payload begins at `address`.
+    fn relocate_at(&mut self, address: usize, len: usize) -> Result<Option<*mut u8>, Fault> {
+        let held = self.locate(address)?;
+        // SAFETY: located just now.
+        Ok(unsafe { self.relocate(held, len) })
+    }
+
+    /// One more thread begins; `None` where threads make no difference.
+    fn seat(&mut self) -> Option<Seat> {
+        None
+    }
+
+    /// The calls that follow are those of a thread that has this seat.
+    fn sit(&mut self, seat: Seat) {
+        let _ = seat;
+    }
+
+    /// The thread with this seat ends.
+    fn stand_up(&mut self, seat: Seat) {
+        let _ = seat;
+    }
+
+    /// It is so many milliseconds since the program began.
+    fn tell(&mut self, milliseconds: u64) {
+        let _ = milliseconds;
     }
 
     /// Calls `see` with every piece, in address order within each run of memory.

@@ -13,6 +13,7 @@ pub mod check;
 pub mod leak;
 pub mod ledger;
 pub mod place;
+mod pulse;
 pub mod recorder;
 pub mod report;
 pub mod trace;

@@ -20,6 +20,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use super::place::{self, Path};
+use super::pulse::Pulse;
 use super::report::Process;
 use super::trace::{CHUNK_HEAD, Chunk, FILE_HEAD, Kind, Maker, SLOT, Slot, file_head};
 use crate::os::out::complain;
@@ -70,6 +71,8 @@ struct Live {
     size: Cell<usize>,
     /// The slot at which a stamp is due.
     stamp_at: Cell<u64>,
+    /// The processor's counter.
+    pulse: Pulse,
 }
 
 /// What a forked process keeps.
@@ -184,6 +187,7 @@ impl Recorder {
         live.window_len.set(0);
         live.size.set(0);
         live.stamp_at.set(0);
+        live.pulse.forget();
         self.enter_stage(Stage::Fresh);
     }
 
@@ -236,11 +240,12 @@ impl Recorder {
         compiler_fence(Ordering::SeqCst);
         let moves = call.kind == Kind::Resize && call.moved_to != call.address;
         if let Some((number, place)) = self.reserve(if moves { 2 } else { 1 }) {
+            let thread = thread::number();
             let slot = Slot {
                 kind: call.kind,
                 align_log: call.align.trailing_zeros() as u8,
-                thread: thread::number(),
-                ticks: thread::ticks(),
+                thread,
+                ticks: self.live.pulse.ticks(thread),
                 len: call.len as u64,
                 address: call.address as u64,
             };
@@ -268,6 +273,7 @@ impl Recorder {
         let before = thread::ticks();
         let now = clock::nanoseconds();
         let ticks = before + thread::ticks().wrapping_sub(before) / 2;
+        self.live.pulse.forget();
         fill(
             place,
             &Slot { kind: Kind::Stamp, align_log: 0, thread: thread::number(), ticks, len: now, address: 0 },

@@ -53,7 +53,7 @@ pub trait Backing {
 pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Smallest run that is mapped; many small mappings would cost a system call each.
-const LEAST_MAPPING: usize = 1 << 20;
+pub(super) const LEAST_MAPPING: usize = 1 << 20;
 
 /// The process heap: the program break, and mappings where the break is refused. Or a heap beside
 /// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
@@ -171,6 +171,9 @@ impl Backing for System {
     }
 
     fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+        if self.lot().is_some_and(|lot| lot.is_field()) {
+            return;
+        }
         let page = if huge { HUGE_PAGE } else { PAGE };
         let (from, to) = (round_up(at.addr(), page), round_down(at.addr() + len, page));
         if from < to {

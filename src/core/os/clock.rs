@@ -52,3 +52,29 @@ impl Watch {
         is_due
     }
 }
+
+/// The time, where somebody tells it: to a process that is played again. Else the system does.
+#[derive(Clone, Copy, Debug)]
+pub struct Told(Option<u64>);
+
+impl Told {
+    /// The system is asked.
+    pub const NOTHING: Self = Self(None);
+
+    /// It is so many milliseconds.
+    pub const fn at(milliseconds: u64) -> Self {
+        Self(Some(milliseconds))
+    }
+
+    /// Milliseconds since some moment in the past.
+    #[inline]
+    pub fn milliseconds(self) -> u64 {
+        self.0.unwrap_or_else(milliseconds)
+    }
+
+    /// Whether it is time to look, by `watch`: what is told costs nothing to ask.
+    #[inline]
+    pub fn is_due(self, watch: &mut Watch) -> bool {
+        self.0.is_some() || watch.is_due()
+    }
+}

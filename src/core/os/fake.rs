@@ -32,6 +32,16 @@ impl Arena {
     pub fn skip(&mut self, len: usize) {
         self.used = round_up(self.used + len, 16);
     }
+
+    /// `len` bytes, a multiple of 16, from the end of the arena, which ends before them from now on.
+    pub fn take_top(&mut self, len: usize) -> Option<Run> {
+        let cap = self.cap.checked_sub(len).filter(|cap| *cap >= self.used)?;
+        self.cap = cap;
+        let base = self.base.wrapping_add(cap);
+        // SAFETY: the arena's own memory, not given now.
+        unsafe { base.write_bytes(0, len) };
+        Some(Run { base, len })
+    }
 }
 
 impl Backing for Arena {

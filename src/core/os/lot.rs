@@ -6,13 +6,16 @@
 //!          ├── run ──┤ ├──── run ────┤                       adjacent or not
 //! ```
 //!
+//! A process that is played again has a field of its own instead, which stands for break or mappings.
+//!
 //! - **LT1** The runs are disjoint, were mapped here, and were not given back.
 //! - **LT2** `runs` has room for `cap` runs, of which `count` are written.
 
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::backing::Run;
+use super::backing::{Backing, LEAST_MAPPING, Run};
+use super::fake::Arena;
 use super::{PAGE, call, round_up};
 
 // Beside the allocator's own words, not on a page of zeros that a process would touch for it alone.
@@ -40,12 +43,49 @@ pub fn unmap(at: *mut u8, len: usize) -> bool {
     done
 }
 
+/// What a field stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A heap that takes what it needs, to the byte.
+    Bytes,
+    /// The break of a process, which moves by whole pages.
+    Break,
+    /// Mappings, of which each lies below the one before, as the system puts them.
+    Mappings,
+}
+
+/// Reserved memory, and what it stands for.
+#[derive(Debug)]
+struct Field {
+    arena: Arena,
+    part: Part,
+}
+
+impl Field {
+    fn grow(&mut self, least: usize, want: usize) -> Option<Run> {
+        match self.part {
+            Part::Bytes => self.arena.grow(ptr::null_mut(), least, want),
+            Part::Break => self.arena.grow(ptr::null_mut(), whole(least)?, whole(want)?),
+            Part::Mappings => {
+                let want = whole(want)?.max(LEAST_MAPPING);
+                self.arena.take_top(want).or_else(|| self.arena.take_top(whole(least)?))
+            }
+        }
+    }
+
+    fn release(&mut self, from: *mut u8, len: usize) -> bool {
+        // Below a mapping that went nothing moves: its place stays empty.
+        self.part == Part::Mappings || self.arena.shrink(from, len)
+    }
+}
+
 /// The mappings of one heap.
 #[derive(Debug)]
 pub struct Lot {
     runs: *mut Run,
     count: usize,
     cap: usize,
+    field: Option<Field>,
 }
 
 // SAFETY: the lot owns its table; it may move between threads.
@@ -53,10 +93,23 @@ unsafe impl Send for Lot {}
 
 impl Lot {
     /// No mapping.
-    pub const EMPTY: Self = Self { runs: ptr::null_mut(), count: 0, cap: 0 };
+    pub const EMPTY: Self = Self { runs: ptr::null_mut(), count: 0, cap: 0, field: None };
+
+    /// Nothing taken yet of a field that plays `part`.
+    pub const fn over(arena: Arena, part: Part) -> Self {
+        Self { field: Some(Field { arena, part }), ..Self::EMPTY }
+    }
+
+    /// Whether the memory was reserved before.
+    pub const fn is_field(&self) -> bool {
+        self.field.is_some()
+    }
 
     /// At least `least` fresh bytes, `want` if there are so many: at `end` if that is free.
     pub fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+        if let Some(field) = &mut self.field {
+            return field.grow(least, want.max(least));
+        }
         self.reserve()?;
         let want = whole(want.max(least))?;
         let adjacent = (!end.is_null() && end.addr().is_multiple_of(PAGE)).then(|| map(end, want)).flatten();
@@ -72,6 +125,9 @@ impl Lot {
 
     /// Takes the pages `[from, from + len)` back, which reach to the end of a run; whether they went.
     pub fn release(&mut self, from: *mut u8, len: usize) -> bool {
+        if let Some(field) = &mut self.field {
+            return field.release(from, len);
+        }
         if !unmap(from, len) {
             return false;
         }

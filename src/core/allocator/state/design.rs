@@ -17,7 +17,7 @@ use crate::engine::table::AnyEngine;
 use crate::engine::{Engine, Held, Kind};
 use crate::heap::Growth;
 use crate::os::backing::System;
-use crate::os::clock::{self, Watch};
+use crate::os::clock::{Told, Watch};
 use crate::os::tables::Tables;
 use crate::policy::Policy;
 use crate::settings::Settings;
@@ -45,9 +45,7 @@ impl Design {
     /// Cold, and a function of its own: what it needs on the stack, no other process should touch.
     #[cold]
     #[inline(never)]
-    pub fn build(policy: Policy, tables: &mut Tables) -> Option<&'static mut Self> {
-        // The text has its free list in a mapping; the others take the break while it is theirs.
-        let backing = if policy == Policy::FreeList { System::of_mappings() } else { System::new() };
+    pub fn build(policy: Policy, backing: System, tables: &mut Tables) -> Option<&'static mut Self> {
         let engine = AnyEngine::new(policy, backing, Growth::Geometric)?;
         let place = tables.map(size_of::<Self>())?.cast::<Self>();
         // SAFETY: [A6]: a new mapping, large enough and at a page's start.
@@ -90,9 +88,9 @@ impl Design {
     }
 
     /// Now and then gives back what nobody wanted since the last time.
-    pub fn look_after(&mut self, settings: &Settings) {
-        if settings.purge != 0 && self.idle() > LEAST_IDLE && self.watch.is_due() {
-            self.tend(clock::milliseconds(), settings);
+    pub fn look_after(&mut self, settings: &Settings, told: Told) {
+        if settings.purge != 0 && self.idle() > LEAST_IDLE && told.is_due(&mut self.watch) {
+            self.tend(told.milliseconds(), settings);
         }
     }
 
@@ -142,7 +140,7 @@ impl State {
         let Some(design) = &mut self.design else { return };
         // SAFETY: [Y1]: the caller has located it.
         unsafe { design.engine.release(held) };
-        design.look_after(&self.settings);
+        design.look_after(&self.settings, self.told);
     }
 
     /// Calls `see` with every piece of the engine's memory.

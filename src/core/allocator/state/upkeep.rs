@@ -7,7 +7,6 @@
 
 use super::State;
 use crate::engine::Engine;
-use crate::os::clock;
 use crate::slab::rooms::{Room, Rooms};
 
 /// Milliseconds after which full magazines that nobody wanted go back to their rooms. Two of them and
@@ -73,10 +72,10 @@ impl State {
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + (self.aired_at / GROWTH).max(LEAST_GROWTH);
-        if !grown && !self.airing.is_due() {
+        if !grown && !self.told.is_due(&mut self.airing) {
             return false;
         }
-        let now = clock::milliseconds();
+        let now = self.told.milliseconds();
         let span = if self.settings.purge == 0 { AIRING } else { AIRING.min(self.settings.purge) };
         let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= span;
         if is_due || grown || self.aired == 0 {
@@ -126,7 +125,7 @@ impl State {
 
     /// Gives back what has lain idle, if the time has come.
     pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
-        self.heap.tend(clock::milliseconds(), self.settings.purge);
+        self.heap.tend(self.told.milliseconds(), self.settings.purge);
         self.map_rooms(rooms);
     }
 }
