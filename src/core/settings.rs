@@ -153,20 +153,21 @@ impl Settings {
 /// One setting. Its words stand in one string: a process that reads no setting should not pay for
 /// two relocated pointers a row.
 pub struct Row {
-    /// Name and values, a line each.
+    /// The name, and behind it the values.
     words: &'static str,
+    name_len: u8,
     apply: fn(&mut Settings, &[u8]) -> Option<()>,
 }
 
 impl Row {
     /// The name behind `HEAPMM_`.
     pub fn name(&self) -> &'static str {
-        self.words.split_once('\n').unwrap_or_default().0
+        self.words.get(..usize::from(self.name_len)).unwrap_or("")
     }
 
     /// The values it takes.
     pub fn values(&self) -> &'static str {
-        self.words.split_once('\n').unwrap_or_default().1
+        self.words.get(usize::from(self.name_len)..).unwrap_or("")
     }
 }
 
@@ -185,7 +186,9 @@ pub struct Page {
 macro_rules! settings {
     ($($name:literal $values:literal $default:literal $help:literal $apply:expr;)*) => {
         /// All settings.
-        pub static ROWS: &[Row] = &[$(Row { words: concat!($name, "\n", $values), apply: $apply },)*];
+        pub static ROWS: &[Row] = &[$(Row {
+            words: concat!($name, $values), name_len: $name.len() as u8, apply: $apply,
+        },)*];
 
         /// A page for each.
         pub static PAGES: &[Page] =

@@ -20,6 +20,12 @@ fn story_10_a_gibibyte_goes_back_within_a_second_of_calls() {
 #[test]
 fn story_10_a_burst_goes_back_under_the_literal_policy() {
     story("burst", &["trim", "32"], LITERAL).run().succeeded();
+    story("burst", &["calls", "32"], LITERAL).run().succeeded();
+}
+
+#[test]
+fn story_10_a_burst_goes_back_without_caches() {
+    story("burst", &["calls", "128"], None).env("HEAPMM_CACHE", "off").run().succeeded();
 }
 
 #[test]

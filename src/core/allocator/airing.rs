@@ -34,7 +34,9 @@ impl Allocator {
         }
         state.ripen(false);
         if state.is_idle() {
-            self.unload_bins(state, thread);
+            if thread.is_own() {
+                self.unload_bins(state, thread);
+            }
             state.tend(&self.rooms);
         }
     }
@@ -135,10 +137,11 @@ impl Allocator {
 
 impl Entry<'_> {
     /// Now and then gives back what has lain idle. What this thread keeps goes first: it may stand at
-    /// the top. A signal handler that found the bins closed leaves them alone.
+    /// the top. A signal handler that found its thread's bins closed leaves them alone; a thread without
+    /// bins has none to leave alone.
     #[inline]
     pub(super) fn look_after(&mut self) {
-        if self.state.is_idle() && !self.was_closed {
+        if self.state.is_idle() && !(self.was_closed && self.thread.is_own()) {
             self.allocator.air(&mut self.state, self.thread);
         }
     }
