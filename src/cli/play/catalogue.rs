@@ -1,5 +1,8 @@
 //! The engines that a trace can be played through, by name.
 
+use std::env;
+use std::sync::OnceLock;
+
 use heapmm_core::allocator::Replay;
 use heapmm_core::engine::Engine;
 use heapmm_core::engine::table::AnyEngine;
@@ -28,7 +31,7 @@ impl Entry {
             let settings = Settings {
                 policy: self.policy,
                 shape,
-                purge: if live { Settings::DEFAULT.purge } else { 0 },
+                purge: if live { purge_of_processes() } else { 0 },
                 mmap_threshold: (!live).then_some(usize::MAX),
                 ..Settings::DEFAULT
             };
@@ -44,6 +47,24 @@ impl Entry {
     pub fn number(&self) -> usize {
         known().iter().position(|entry| entry.name == self.name).unwrap_or(0)
     }
+}
+
+/// What `HEAPMM_PURGE` says: a process that is played gives back with time what one that runs would.
+fn purge_of_processes() -> u64 {
+    static PURGE: OnceLock<u64> = OnceLock::new();
+    *PURGE.get_or_init(|| {
+        let mut settings = Settings::DEFAULT;
+        let said = env::var_os("HEAPMM_PURGE").unwrap_or_default();
+        if !said.is_empty() {
+            settings.apply(b"PURGE", said.as_encoded_bytes(), &mut |_| {
+                eprintln!(
+                    "heapmm: HEAPMM_PURGE cannot be '{}': `heapmm options` lists its values",
+                    said.display()
+                );
+            });
+        }
+        settings.purge
+    })
 }
 
 /// All policies that a trace can be played through, the default first.

