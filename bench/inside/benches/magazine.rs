@@ -8,6 +8,8 @@ use heapmm_inside::{memory, quick};
 
 /// Bytes of the objects.
 const LEN: usize = 64;
+/// Bytes that may rest in the depot.
+const ROOM: usize = 1 << 20;
 
 /// A thread whose bin for objects of [`LEN`] bytes has a full magazine loaded and an empty one spare.
 fn thread<'a>() -> &'a Thread {
@@ -40,7 +42,7 @@ fn bins(criterion: &mut Criterion) {
     let bin = thread().bin_for(LEN);
     group.bench_function("exchange_through_the_depot", |bencher| {
         let depot = Depot::EMPTY;
-        depot.size_for(0, None);
+        depot.limit(ROOM);
         bencher.iter(|| exchange(bin, &depot, class::class_of(LEN)));
     });
     group.bench_function("pop_and_push", |bencher| {
