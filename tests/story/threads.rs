@@ -32,6 +32,13 @@ fn story_09_a_hundred_idle_threads_stay_small() {
 }
 
 #[test]
+fn figures_can_be_asked_for_while_other_threads_allocate() {
+    for policy in POLICIES {
+        story("figures", &["4000"], policy).run().succeeded().report();
+    }
+}
+
+#[test]
 fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
     story("handler", &["60000"], None).run().succeeded();
 }

@@ -10,6 +10,7 @@
 
 use core::cell::Cell;
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::magazine::Magazine;
 use crate::slab::rooms::BIN;
@@ -142,17 +143,78 @@ impl Bin {
         found
     }
 
-    /// Calls `see` with every object of both magazines.
+    /// Calls `see` with every object of both magazines. The bin may be another thread's, or be in
+    /// somebody's hands whom a signal handler interrupted: a magazine that is being exchanged
+    /// counts as empty. The caller holds the state, without which no magazine goes back to the heap.
     pub fn each(&self, mut see: impl FnMut(*mut u8)) {
-        let low = self.low.get();
-        // SAFETY: [X2]: the slots below the top are written.
-        (0..self.count()).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
-        if !self.spare.get().is_null() {
-            Magazine::objects(self.spare.get()).iter().for_each(|object| see(*object));
+        let (low, top) = (glimpse(&self.low), glimpse(&self.top));
+        if !low.is_null() {
+            // SAFETY: [X1](super): the slots are those of a magazine, loaded now or a moment ago.
+            let cap = unsafe { (*Magazine::of_slots(low)).cap } as usize;
+            let count = Some(top.addr().wrapping_sub(low.addr()) / size_of::<*mut u8>());
+            let count = count.filter(|count| *count <= cap).unwrap_or(0);
+            // SAFETY: within the magazine.
+            (0..count).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
+        }
+        let spare = glimpse(&self.spare);
+        if !spare.is_null() {
+            Magazine::objects(spare).iter().for_each(|object| see(*object));
         }
     }
 }
 
+/// What stands in `place` now, whoever is writing there.
+fn glimpse<T>(place: &Cell<*mut T>) -> *mut T {
+    // SAFETY: a cell of a pointer is aligned as an atomic one, and lives as long.
+    unsafe { AtomicPtr::from_ptr(place.as_ptr()) }.load(Ordering::Relaxed)
+}
+
 fn slots_between(low: *mut *mut u8, high: *mut *mut u8) -> usize {
     (high.addr() - low.addr()) / size_of::<*mut u8>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOTS: usize = 4;
+
+    #[repr(C)]
+    struct Filled {
+        magazine: Magazine,
+        slots: [*mut u8; SLOTS],
+    }
+
+    fn filled() -> Filled {
+        let magazine = Magazine { next: ptr::null_mut(), count: SLOTS as u32, cap: SLOTS as u32 };
+        Filled { magazine, slots: [ptr::dangling_mut(); SLOTS] }
+    }
+
+    fn seen(bin: &Bin) -> usize {
+        let mut seen = 0;
+        bin.each(|_| seen += 1);
+        seen
+    }
+
+    /// Those are the moments at which a signal handler, or a thread that asks for figures, may look.
+    #[test]
+    fn a_bin_between_two_magazines_counts_as_empty() {
+        let (mut old, mut new) = (filled(), filled());
+        let bin = Bin {
+            top: Cell::new(ptr::null_mut()),
+            low: Cell::new(ptr::null_mut()),
+            high: Cell::new(ptr::null_mut()),
+            spare: Cell::new(ptr::null_mut()),
+        };
+        bin.load(&raw mut old.magazine);
+        assert_eq!(seen(&bin), SLOTS);
+
+        let tops = [ptr::null_mut(), new.slots.as_mut_ptr_range().end, old.slots.as_mut_ptr()];
+        for top in tops {
+            bin.top.set(top);
+            assert_eq!(seen(&bin), 0, "{top:?}");
+        }
+        bin.low.set(ptr::null_mut());
+        assert_eq!(seen(&bin), 0);
+    }
 }

@@ -10,7 +10,8 @@
 //! move a pointer; the object itself is touched for its mark only.
 //!
 //! - **X1** A `Thread` is used by its own thread only, or by the holder of the allocator's lock
-//!   once that thread is gone.
+//!   once that thread is gone. Who holds the lock may look ([`Bin::each`]), and no magazine that was
+//!   ever loaded becomes anything else meanwhile.
 //! - **X2** Tops lie between the first slot and the last; the slots below hold free objects of the
 //!   bin's class.
 //! - **X3** `busy` is set while a bin is between two states. A signal handler that finds it set
