@@ -9,7 +9,7 @@
 #pragma weak heapmm_walk
 #pragma weak heapmm_check
 
-enum { THREADS = 3, MOST = 4000 };
+enum { THREADS = 3, MOST = 200 };
 
 static atomic_int over;
 
@@ -20,7 +20,7 @@ static void *works(void *argument)
     uint32_t state = (uint32_t)(uintptr_t)argument;
     while (!over) {
         unsigned number = 1 + next_random(&state) % MOST;
-        size_t length = (size_t)16 << next_random(&state) % 6;
+        size_t length = (size_t)256 << next_random(&state) % 5;
         for (unsigned n = 0; n < number; n++)
             CHECK((blocks[n] = hide(malloc(length))) != NULL);
         for (unsigned n = 0; n < number; n++)

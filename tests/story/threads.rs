@@ -34,7 +34,7 @@ fn story_09_a_hundred_idle_threads_stay_small() {
 #[test]
 fn figures_can_be_asked_for_while_other_threads_allocate() {
     for policy in POLICIES {
-        story("figures", &["4000"], policy).run().succeeded().report();
+        story("figures", &["20000"], policy).run().succeeded().report();
     }
 }
 
