@@ -1,6 +1,7 @@
 //! One thread's bin, and whole magazines through the depot.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use heapmm_core::cache::depot::Shard;
 use heapmm_core::cache::magazine::most_slots;
 use heapmm_core::cache::{Bin, Depot, Magazine, Thread};
 use heapmm_core::slab::class;
@@ -31,9 +32,9 @@ fn magazine() -> *mut Magazine {
 
 /// The full magazine goes to the depot, then the empty one, and both come back.
 fn exchange(bin: &Bin, depot: &Depot, class: usize) {
-    let empty = depot.give_full(class, bin.unload()).expect("there is room");
+    let empty = depot.give_full(0, class, bin.unload()).expect("there is room");
     assert!(empty.is_none());
-    bin.load(depot.take_full_for(class, bin.take_spare()).expect("one was given"));
+    bin.load(depot.take_full_for(0, class, bin.take_spare()).expect("one was given"));
     assert!(bin.keep_spare(depot.take_empty(class).expect("one was given")));
 }
 
@@ -42,6 +43,8 @@ fn bins(criterion: &mut Criterion) {
     let bin = thread().bin_for(LEN);
     group.bench_function("exchange_through_the_depot", |bencher| {
         let depot = Depot::EMPTY;
+        // SAFETY: memory for a shard, and nobody else's.
+        unsafe { depot.open(0, memory(size_of::<Shard>(), align_of::<Shard>())) };
         depot.limit(ROOM);
         bencher.iter(|| exchange(bin, &depot, class::class_of(LEN)));
     });

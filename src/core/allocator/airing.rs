@@ -29,7 +29,7 @@ impl Allocator {
         }
         state.ripen(true);
         self.unload_retired(state);
-        if self.is_depot_used.load(Ordering::Relaxed) {
+        if self.depot.is_used() {
             self.air_depot(state);
         }
         state.ripen(false);
@@ -95,9 +95,12 @@ impl Allocator {
     /// Returns all that the depot keeps to the rooms, and its empty magazines to the heap.
     pub(super) fn empty_depot(&self) {
         for class in 0..class::CLASSES {
-            while let Some(full) = self.depot.take_full(class) {
-                self.flush(full);
-                self.depot.give_empty(class, full);
+            self.depot.tick(class);
+            while let Some(full) = self.depot.take_idle(class) {
+                if let Some(mut state) = self.enter() {
+                    flush_into(&mut state, self, full);
+                    state.free_magazine(full);
+                }
             }
             if let Some(mut state) = self.enter() {
                 self.free_empties(&mut state, class);

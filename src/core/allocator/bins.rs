@@ -9,14 +9,14 @@
 
 use super::fast::bin_of;
 use super::record::UNNOTED;
-use core::sync::atomic::Ordering;
-
 use super::{Allocator, Grant, Misuse, Wanted};
 use crate::block::ALIGN;
+use crate::block::tag::OWN;
+use crate::cache::depot::Shard;
 use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
-use crate::heap::Fault;
+use crate::heap::{Fault, Request};
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
 use crate::os::call;
@@ -176,7 +176,7 @@ impl Allocator {
         let class = class_at(place);
         let bin = bin_of(thread, class);
         let is_first = bin.cap() == 0;
-        if self.make_room(bin, class).is_some() {
+        if self.make_room(thread, class).is_some() {
             // SAFETY: the object is free.
             unsafe { mark::set(object) };
             bin.push(object);
@@ -207,7 +207,7 @@ impl Allocator {
             bin.swap();
             return taken(bin.pop());
         }
-        if self.load_full(bin, class) {
+        if self.load_full(thread, class) {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
@@ -225,7 +225,7 @@ impl Allocator {
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
         self.air(&mut state, thread);
-        if self.is_depot_used.load(Ordering::Relaxed) {
+        if self.depot.is_used() {
             self.size_depot(&mut state);
         }
         let mut grab = thread.grab(class, most_grab(class));
@@ -239,15 +239,16 @@ impl Allocator {
 
     /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes
     /// the spare, or goes to the depot, or back to the heap.
-    fn load_full(&self, bin: &Bin, class: usize) -> bool {
-        if !self.is_depot_used.load(Ordering::Relaxed) {
+    fn load_full(&self, thread: &Thread, class: usize) -> bool {
+        if !self.depot.is_used() {
             return false;
         }
+        let bin = bin_of(thread, class);
         let has_spare = bin.has_spare();
         let cap = bin.cap();
         let empty = bin.unload();
         let given = if has_spare && Magazine::is_grown(cap, class) { empty } else { core::ptr::null_mut() };
-        let Some(full) = self.depot.take_full_for(class, given) else {
+        let Some(full) = self.depot.take_full_for(thread.shard(), class, given) else {
             bin.load(empty);
             return false;
         };
@@ -291,10 +292,11 @@ impl Allocator {
     }
 
     /// Makes room for one more object in a bin whose loaded magazine is full.
-    fn make_room(&self, bin: &Bin, class: usize) -> Option<()> {
+    fn make_room(&self, thread: &Thread, class: usize) -> Option<()> {
+        let bin = bin_of(thread, class);
         if Magazine::is_grown(bin.cap(), class) {
             if bin.is_spare_stocked() {
-                let empty = self.empty_for(class, bin.take_spare());
+                let empty = self.empty_for(thread.shard(), class, bin.take_spare());
                 bin.keep_spare(empty);
             }
             bin.swap();
@@ -304,20 +306,32 @@ impl Allocator {
 
     /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
     /// to their rooms.
-    fn empty_for(&self, class: usize, full: *mut Magazine) -> *mut Magazine {
-        if !self.is_depot_used.load(Ordering::Relaxed)
-            && let Some(mut state) = self.enter()
-        {
-            self.size_depot(&mut state);
-            self.is_depot_used.store(true, Ordering::Relaxed);
+    fn empty_for(&self, shard: usize, class: usize, full: *mut Magazine) -> *mut Magazine {
+        if !self.depot.is_open(shard) {
+            self.open_shard(shard);
         }
-        match self.depot.give_full(class, full) {
+        match self.depot.give_full(shard, class, full) {
             Ok(Some(empty)) => empty,
             Ok(None) => self.full_size(class).unwrap_or(core::ptr::null_mut()),
             Err(returned) => {
                 self.flush(returned);
                 returned
             }
+        }
+    }
+
+    /// Opens a shard of the depot, if there is memory for it.
+    #[cold]
+    fn open_shard(&self, shard: usize) {
+        let Some(mut state) = self.enter() else { return };
+        self.size_depot(&mut state);
+        let request = Request { len: size_of::<Shard>(), align: align_of::<Shard>(), bits: OWN };
+        // Another thread of the shard may have been faster.
+        if !self.depot.is_open(shard)
+            && let Some(at) = state.place_own(&self.rooms, request)
+        {
+            // SAFETY: a new block, which is never freed.
+            unsafe { self.depot.open(shard, at) };
         }
     }
 

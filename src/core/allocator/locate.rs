@@ -52,7 +52,7 @@ impl Allocator {
         let marked = unsafe { mark::is_set(object) };
         marked
             && (state.threads().iter().any(|thread| thread.bins[class].holds(object))
-                || self.depot.holds(class, object)
+                || self.depot.holds(object)
                 || state.spans().is_free(&self.rooms, object))
     }
 

@@ -57,7 +57,6 @@ pub struct Allocator {
     /// Whether memory lies idle that should go back before long.
     restless: AtomicBool,
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
-    is_depot_used: AtomicBool,
     /// Who writes the trace, or null.
     recorder: AtomicPtr<Recorder>,
     /// Whether blocks are an engine's, which only the holder of the lock can ask.
@@ -77,8 +76,8 @@ struct Entry<'a> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        let Allocator { depot, restless, is_depot_used, .. } = self.allocator;
-        let resting = if is_depot_used.load(Ordering::Relaxed) { depot.resting() } else { 0 };
+        let Allocator { depot, restless, .. } = self.allocator;
+        let resting = if depot.is_used() { depot.resting() } else { 0 };
         let lies_idle = self.state.is_restless(resting);
         if lies_idle != restless.load(Ordering::Relaxed) {
             restless.store(lies_idle, Ordering::Relaxed);
@@ -114,7 +113,6 @@ impl Allocator {
             state: Lock::new(State::new()),
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
-            is_depot_used: AtomicBool::new(false),
             recorder: AtomicPtr::new(core::ptr::null_mut()),
             is_design: AtomicBool::new(false),
         }
@@ -272,7 +270,9 @@ impl Allocator {
         } else {
             self.state.enter()
         };
-        Forking { state: state.map(core::mem::forget).is_some(), depot: self.depot.before_fork() }
+        let taken = Forking { state: state.map(core::mem::forget).is_some() };
+        self.depot.before_fork();
+        taken
     }
 
     /// Gives back the locks that [`Allocator::before_fork`] took; `is_child` in the new process.
@@ -286,7 +286,7 @@ impl Allocator {
             unsafe { recorder.forget() };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.depot.after_fork(taken.depot) };
+        unsafe { self.depot.after_fork() };
         if is_child && (taken.state || self.state.is_mine()) {
             // SAFETY: the lock is held by this thread's copy, here or in the frame it interrupted.
             unsafe { self.state.held() }.orphan_others();
@@ -306,10 +306,9 @@ const PATIENCE: u32 = 20_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Forking {
     state: bool,
-    depot: u128,
 }
 
 impl Forking {
     /// None.
-    pub const NONE: Self = Self { state: false, depot: 0 };
+    pub const NONE: Self = Self { state: false };
 }

@@ -12,6 +12,7 @@
 use super::{Allocator, State};
 use crate::block::tag::OWN;
 use crate::cache::Thread;
+use crate::cache::depot::SHARDS;
 use crate::heap::Request;
 use crate::os::thread;
 use crate::slab::rooms::Rooms;
@@ -31,6 +32,8 @@ pub struct Threads {
     /// a bin and its magazine may be of different moments, and one object in two slots. So what
     /// they kept is given up, and the structures alone are used again.
     orphans: *const Thread,
+    /// Structures made so far.
+    made: usize,
     /// The key whose destructor ends a thread's structure, once there is one.
     exit_key: Option<u32>,
 }
@@ -45,6 +48,7 @@ impl Threads {
         retired: core::ptr::null(),
         spare: 0,
         orphans: core::ptr::null(),
+        made: 0,
         exit_key: None,
     };
 
@@ -136,12 +140,14 @@ impl Threads {
     }
 }
 
-/// A thread's structure at `at`, which is nobody else's and may hold anything.
-fn built(at: *mut u8) -> &'static Thread {
+/// A thread's structure at `at`, which is nobody else's and may hold anything; the thread uses `shard`.
+fn built(at: *mut u8, shard: usize) -> &'static Thread {
     // SAFETY: a new block, or the structure of a thread that is gone ([X1]).
     unsafe { at.write_bytes(0, size_of::<Thread>()) };
     // SAFETY: as above.
-    unsafe { Thread::build(at) }
+    let thread: &Thread = unsafe { Thread::build(at) };
+    thread.set_shard(shard);
+    thread
 }
 
 /// The structure of the first thread, at `place`.
@@ -171,13 +177,15 @@ impl State {
         if let Some(retired) = threads.reuse() {
             return Some(retired);
         }
+        threads.made += 1;
+        let shard = threads.made % SHARDS;
         if let Some(orphan) = one(threads.orphans) {
             threads.orphans = orphan.next.get();
-            return Some(built(core::ptr::from_ref(orphan).cast_mut().cast()));
+            return Some(built(core::ptr::from_ref(orphan).cast_mut().cast(), shard));
         }
         let request = Request { len: size_of::<Thread>(), align: align_of::<Thread>(), bits: OWN };
         let block = self.place_own(rooms, request)?;
-        Some(built(block))
+        Some(built(block, shard))
     }
 }
 

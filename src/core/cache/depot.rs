@@ -1,13 +1,26 @@
 //! The depot: full and empty magazines of each class, exchanged whole.
 //!
-//! A hundred objects change hands for two lock operations and not one cache miss on an object. What
-//! nobody wanted for a while goes back to its rooms (the working set of Bonwick and Adams 2001).
+//! ```text
+//!   thread ─► its shard ─► shelf[class]  full, empty     nothing there? the other shards, one by one
+//! ```
+//!
+//! A hundred objects change hands for two lock operations and not one cache miss on an object. Each
+//! thread has a shard of its own, as long as there are no more threads than shards: it finds again what
+//! it gave, and neither locks nor objects wander between processors. What nobody wanted for a while
+//! goes back to its rooms (the working set of Bonwick and Adams 2001).
+//!
+//! - **D1** A shard is opened by the holder of the allocator's lock, and is never closed. `taken` is
+//!   the forking thread's: the C library runs one fork at a time.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::cell::Cell;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::magazine::{Magazine, Stack};
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
+
+/// Shards of the depot.
+pub const SHARDS: usize = 8;
 
 /// The magazines of one class.
 struct Shelf {
@@ -20,40 +33,33 @@ struct Shelf {
 // SAFETY: a shelf owns its magazines.
 unsafe impl Send for Shelf {}
 
-/// All shelves, a lock each.
-pub struct Depot {
-    shelves: [Lock<Shelf>; CLASSES],
-    /// Bytes in full magazines, and how many there may be.
+/// The shelves of some threads, a lock each.
+#[repr(C, align(64))]
+pub struct Shard {
+    /// Bytes in full magazines.
     resting: AtomicUsize,
+    /// The one that was opened before.
+    next: *const Shard,
+    /// The locks that a fork took: a bit for each class.
+    taken: Cell<u128>,
+    shelves: [Lock<Shelf>; CLASSES],
+}
+
+/// All shards that are open.
+pub struct Depot {
+    shards: [AtomicPtr<Shard>; SHARDS],
+    /// The one that was opened last; from it the others are reached.
+    last: AtomicPtr<Shard>,
+    /// How many there are.
+    open: AtomicUsize,
+    /// Bytes that full magazines may hold.
     budget: AtomicUsize,
 }
 
-impl Depot {
-    /// No magazine at all.
-    pub const EMPTY: Self = Self {
-        shelves: [const { Lock::new(Shelf { full: Stack::EMPTY, empty: Stack::EMPTY, idle: 0 }) }; CLASSES],
-        resting: AtomicUsize::new(0),
-        budget: AtomicUsize::new(0),
-    };
-
-    /// Sets how many bytes may rest here.
-    pub fn limit(&self, bytes: usize) {
-        self.budget.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes in full magazines.
-    pub fn resting(&self) -> usize {
-        self.resting.load(Ordering::Relaxed)
-    }
-
-    /// A full magazine of `class`.
-    pub fn take_full(&self, class: usize) -> Option<*mut Magazine> {
-        self.take_full_for(class, core::ptr::null_mut())
-    }
-
-    /// A full magazine of `class` for an empty one, or for null. Without a full one the empty one
-    /// stays with the caller.
-    pub fn take_full_for(&self, class: usize, empty: *mut Magazine) -> Option<*mut Magazine> {
+impl Shard {
+    /// A full magazine of `class` for an empty one, or for null.
+    #[inline(never)]
+    fn take(&self, class: usize, empty: *mut Magazine) -> Option<*mut Magazine> {
         if self.resting.load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -67,8 +73,7 @@ impl Depot {
         Some(full)
     }
 
-    /// A full magazine of `class` that nobody wanted since the last tick.
-    pub fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
+    fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
         let mut shelf = self.shelves[class].enter()?;
         if shelf.idle == 0 {
             return None;
@@ -78,46 +83,123 @@ impl Depot {
         self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
         Some(full)
     }
+}
+
+impl Depot {
+    /// No shard at all.
+    pub const EMPTY: Self = Self {
+        shards: [const { AtomicPtr::new(core::ptr::null_mut()) }; SHARDS],
+        last: AtomicPtr::new(core::ptr::null_mut()),
+        open: AtomicUsize::new(0),
+        budget: AtomicUsize::new(0),
+    };
+
+    /// Opens shard `number` in the memory at `at` ([D1](self)).
+    ///
+    /// # Safety
+    ///
+    /// `at` has the size and the alignment of a [`Shard`], and is nobody else's for ever.
+    pub unsafe fn open(&self, number: usize, at: *mut u8) {
+        let shard: *mut Shard = at.cast();
+        // SAFETY: the caller's promise; zeros are shelves without magazines.
+        unsafe { at.write_bytes(0, size_of::<Shard>()) };
+        // SAFETY: as above.
+        unsafe { (*shard).next = self.last.load(Ordering::Relaxed) };
+        self.shards[number % SHARDS].store(shard, Ordering::Release);
+        self.last.store(shard, Ordering::Release);
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether shard `number` is open.
+    pub fn is_open(&self, number: usize) -> bool {
+        self.shard(number).is_some()
+    }
+
+    /// Whether any shard is.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.open.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    fn shard(&self, number: usize) -> Option<&Shard> {
+        // SAFETY: [D1](self): null, or a shard that stays.
+        unsafe { self.shards[number % SHARDS].load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The shards that are open.
+    fn each(&self) -> impl Iterator<Item = &Shard> {
+        // SAFETY: [D1](self): null, or a shard that stays.
+        let last = unsafe { self.last.load(Ordering::Acquire).as_ref() };
+        // SAFETY: as above.
+        core::iter::successors(last, |shard| unsafe { shard.next.as_ref() })
+    }
+
+    /// Sets how many bytes may rest here.
+    pub fn limit(&self, bytes: usize) {
+        self.budget.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes in full magazines.
+    #[inline(never)]
+    pub fn resting(&self) -> usize {
+        self.each().map(|shard| shard.resting.load(Ordering::Relaxed)).sum()
+    }
+
+    /// A full magazine of `class` for an empty one, or for null: of shard `number`, or of another one
+    /// if that has none. Without a full one the empty one stays with the caller.
+    pub fn take_full_for(&self, number: usize, class: usize, empty: *mut Magazine) -> Option<*mut Magazine> {
+        let own = self.shard(number).and_then(|shard| shard.take(class, empty));
+        own.or_else(|| self.each().find_map(|shard| shard.take(class, empty)))
+    }
+
+    /// A full magazine of `class` that nobody wanted since the last tick.
+    pub fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
+        self.each().find_map(|shard| shard.take_idle(class))
+    }
 
     /// Begins a new span of time for `class`: what is here now counts as idle until it is taken.
     pub fn tick(&self, class: usize) {
-        if let Some(mut shelf) = self.shelves[class].enter() {
+        for mut shelf in self.each().filter_map(|shard| shard.shelves[class].enter()) {
             shelf.idle = shelf.full.count;
         }
     }
 
     /// An empty magazine of `class`.
     pub fn take_empty(&self, class: usize) -> Option<*mut Magazine> {
-        self.shelves[class].enter()?.empty.pop()
+        self.each().find_map(|shard| shard.shelves[class].enter()?.empty.pop())
     }
 
-    /// Keeps a full magazine, for an empty one if there is any. If it is one too many, it comes back
-    /// as the error: its objects are to go to their rooms.
+    /// Keeps a full magazine in shard `number`, for an empty one if there is any. If it is one too
+    /// many, it comes back as the error: its objects are to go to their rooms.
     pub fn give_full(
         &self,
+        number: usize,
         class: usize,
         full: *mut Magazine,
     ) -> Result<Option<*mut Magazine>, *mut Magazine> {
         let bytes = bytes_in(class, full);
-        if self.resting.load(Ordering::Relaxed) + bytes > self.budget.load(Ordering::Relaxed) {
+        let Some(shard) = self.shard(number) else { return Err(full) };
+        if !self.has_room(shard, bytes) {
             return Err(full);
         }
-        let Some(mut shelf) = self.shelves[class].enter() else { return Err(full) };
-        self.resting.fetch_add(bytes, Ordering::Relaxed);
+        let Some(mut shelf) = shard.shelves[class].enter() else { return Err(full) };
+        shard.resting.fetch_add(bytes, Ordering::Relaxed);
         shelf.full.push(full);
         Ok(shelf.empty.pop())
     }
 
-    /// Keeps an empty magazine.
-    pub fn give_empty(&self, class: usize, empty: *mut Magazine) {
-        if let Some(mut shelf) = self.shelves[class].enter() {
-            shelf.empty.push(empty);
-        }
+    /// Whether `bytes` more may rest in `shard`. Its share of the budget is asked first: the other shards
+    /// need not be looked at then.
+    fn has_room(&self, shard: &Shard, bytes: usize) -> bool {
+        let budget = self.budget.load(Ordering::Relaxed);
+        let share = budget / self.open.load(Ordering::Relaxed).max(1);
+        shard.resting.load(Ordering::Relaxed) + bytes <= share || self.resting() + bytes <= budget
     }
 
     /// Calls `see` with the class and the address of every object in a full magazine.
     pub fn each_cached(&self, see: &mut impl FnMut(usize, *mut u8)) {
-        for (class, shelf) in self.shelves.iter().enumerate() {
+        for (class, shelf) in self.each().flat_map(|shard| shard.shelves.iter().enumerate()) {
             let Some(shelf) = shelf.enter() else { continue };
             for magazine in shelf.full.iter() {
                 Magazine::objects(magazine).iter().for_each(|object| see(class, *object));
@@ -125,27 +207,30 @@ impl Depot {
         }
     }
 
-    /// Whether `object` of `class` rests in a full magazine.
-    pub fn holds(&self, class: usize, object: *mut u8) -> bool {
-        let Some(shelf) = self.shelves[class].enter() else { return false };
-        shelf.full.iter().any(|magazine| Magazine::objects(magazine).contains(&object))
+    /// Whether `object` rests in a full magazine.
+    pub fn holds(&self, object: *mut u8) -> bool {
+        let mut found = false;
+        self.each_cached(&mut |_, other| found |= other == object);
+        found
     }
 
     /// Whether this thread holds one of the locks: a signal handler interrupted it.
     pub fn is_mine(&self) -> bool {
-        self.shelves.iter().any(Lock::is_mine)
+        self.each().any(|shard| shard.shelves.iter().any(Lock::is_mine))
     }
 
-    /// Takes all locks for a fork, in the order of the classes, but those that this thread holds;
-    /// a bit for each one taken.
-    pub fn before_fork(&self) -> u128 {
-        let mut taken = 0;
-        for (class, shelf) in self.shelves.iter().enumerate() {
-            if shelf.enter().map(core::mem::forget).is_some() {
-                taken |= 1 << class;
+    /// Takes all locks for a fork, shard by shard and in the order of the classes, but those that this
+    /// thread holds. No shard is opened meanwhile ([D1](self)).
+    pub fn before_fork(&self) {
+        for shard in self.each() {
+            let mut taken = 0;
+            for (class, shelf) in shard.shelves.iter().enumerate() {
+                if shelf.enter().map(core::mem::forget).is_some() {
+                    taken |= 1 << class;
+                }
             }
+            shard.taken.set(taken);
         }
-        taken
     }
 
     /// Gives back the locks that [`Depot::before_fork`] took.
@@ -153,9 +238,10 @@ impl Depot {
     /// # Safety
     ///
     /// This thread, or the one it is a copy of, took them.
-    pub unsafe fn after_fork(&self, taken: u128) {
-        for (class, shelf) in self.shelves.iter().enumerate() {
-            if taken & 1 << class != 0 {
+    pub unsafe fn after_fork(&self) {
+        for shard in self.each() {
+            let taken = shard.taken.take();
+            for (_, shelf) in shard.shelves.iter().enumerate().filter(|(class, _)| taken & 1 << class != 0) {
                 // SAFETY: the caller's promise.
                 unsafe { shelf.leave() };
             }

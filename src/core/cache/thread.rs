@@ -27,6 +27,8 @@ pub struct Thread {
     resting: Cell<bool>,
     /// Frees of small tagged blocks until one of them makes its class a class of slabs.
     patience: Cell<u8>,
+    /// Which shard of the depot it gives to.
+    shard: Cell<u8>,
     /// When to look after idle memory.
     watch: UnsafeCell<Watch>,
     /// A large block that this thread freed, or null.
@@ -101,6 +103,16 @@ impl Thread {
         let left = self.patience.get().wrapping_sub(1);
         self.patience.set(left);
         left == 0
+    }
+
+    /// The shard of the depot that it gives to, and takes from first.
+    pub fn shard(&self) -> usize {
+        usize::from(self.shard.get())
+    }
+
+    /// Gives it another shard.
+    pub fn set_shard(&self, shard: usize) {
+        self.shard.set(shard as u8);
     }
 
     /// Whether the structure belongs to one thread.

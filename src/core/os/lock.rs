@@ -23,7 +23,7 @@ const FREE: u32 = 0;
 const SLEEPERS: u32 = 1;
 
 /// How often to look again before sleeping. The critical sections are shorter than a switch.
-const SPINS: u32 = 50;
+const SPINS: u32 = 400;
 
 /// A value and the lock around it, in front, where the value's first words are.
 #[repr(C)]

@@ -441,7 +441,7 @@ fn next_free(object: *mut u8, start: *mut u8, carved: usize) -> u16 {
     let word = unsafe { object.cast::<u64>().read() } ^ veil(object);
     let sound = word == u64::from(NO_OBJECT) || (word as usize) * ALIGN < carved;
     if word > u64::from(u16::MAX) || !sound {
-        fatal!("corrupted block at {object:p}: written after it was freed");
+        fatal!("corrupted block at {object:p}: written to after it was freed");
     }
     debug_assert!(object >= start);
     word as u16

@@ -46,7 +46,8 @@ impl Sort {
     }
 
     fn word(self, n: usize) -> &'static str {
-        WORDS.split('\n').nth(self.0 * 3 + n).unwrap_or("")
+        let mut words = WORDS.as_bytes().split(|byte| *byte == b'\n');
+        words.nth(self.0 * 3 + n).and_then(|word| str::from_utf8(word).ok()).unwrap_or("")
     }
 }
 
