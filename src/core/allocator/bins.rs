@@ -11,12 +11,11 @@ use super::fast::bin_of;
 use super::record::UNNOTED;
 use super::{Allocator, Grant, Misuse, Wanted};
 use crate::block::ALIGN;
-use crate::block::tag::OWN;
 use crate::cache::depot::Shard;
 use crate::cache::magazine::{Magazine, most_slots};
 use crate::cache::thread::class_at;
 use crate::cache::{Bin, Thread};
-use crate::heap::{Fault, Request};
+use crate::heap::Fault;
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
 use crate::os::call;
@@ -325,12 +324,11 @@ impl Allocator {
     fn open_shard(&self, shard: usize) {
         let Some(mut state) = self.enter() else { return };
         self.size_depot(&mut state);
-        let request = Request { len: size_of::<Shard>(), align: align_of::<Shard>(), bits: OWN };
         // Another thread of the shard may have been faster.
         if !self.depot.is_open(shard)
-            && let Some(at) = state.place_own(&self.rooms, request)
+            && let Some(at) = state.map_table(size_of::<Shard>())
         {
-            // SAFETY: a new block, which is never freed.
+            // SAFETY: a new mapping, which stays.
             unsafe { self.depot.open(shard, at) };
         }
     }

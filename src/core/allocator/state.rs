@@ -302,6 +302,11 @@ impl State {
         heap + self.maps.footprint() + self.tables.bytes()
     }
 
+    /// A table of `len` zeroed bytes, beside the heap.
+    pub(super) fn map_table(&mut self, len: usize) -> Option<*mut u8> {
+        self.tables.map(len)
+    }
+
     /// Bytes of tables that are mappings.
     pub const fn table_bytes(&self) -> usize {
         self.tables.bytes()
