@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use support::{LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
+use support::{FILLED, LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
 
 /// A block that the default policy may serve from a slab.
 const SMALL: &str = "24";
@@ -293,7 +293,7 @@ fn the_matrix_is_clean_for_bad_frees_and_hardly_ever_exploitable() {
 
 #[test]
 fn the_matrix_is_clean_for_bad_frees_with_and_without_headers_and_caches() {
-    for policy in [LITERAL, UNCACHED, FAMILIES, BUDDY] {
+    for policy in [LITERAL, UNCACHED, FILLED, FAMILIES, BUDDY] {
         let (rows, told) = matrix(policy);
 
         let table = format!("{policy:?}: {rows:#?}\n{told}");

@@ -13,7 +13,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use commands::{Table, Verdict};
-use support::{CHECKED, DEFERRED, UNCACHED};
+use support::{CHECKED, DEFERRED, FILLED, UNCACHED};
 
 /// Runs a table under a policy; names every case that fails, not only the first.
 fn runs_as_without(table: &str, policy: Option<&str>) {
@@ -95,6 +95,13 @@ heapmm_core::policy_rows!(for_every_policy);
 #[test]
 fn the_short_table_does_the_same_without_caches() {
     runs_as_without("short", UNCACHED);
+}
+
+#[test]
+fn the_short_table_does_the_same_where_blocks_are_filled() {
+    for setup in [FILLED, Some("fast,fill=zero")] {
+        runs_as_without("short", setup);
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub const LITERAL: Option<&str> = Some("implicit-first");
 /// The default policy with its caches squeezed to nothing: every call goes to the slabs and the heap.
 pub const UNCACHED: Option<&str> = Some("fast,cache=off");
 
+/// New blocks and freed ones are filled with junk, which sees every call.
+pub const FILLED: Option<&str> = Some("fast,fill=junk");
+
 /// Every process is checked for leaks when it ends.
 pub const CHECKED: Option<&str> = Some("fast,leaks=exit");
 
@@ -28,9 +31,9 @@ pub fn designs() -> impl Iterator<Item = Option<&'static str>> {
     POLICIES.iter().filter(|row| !row.policy.is_tagged()).map(|row| Some(row.name))
 }
 
-/// All that differs in kind: the three, deferred merging, and every design.
+/// All that differs in kind: the three, deferred merging, junk, and every design.
 pub fn every_kind() -> impl Iterator<Item = Option<&'static str>> {
-    THREE.into_iter().chain([DEFERRED]).chain(designs())
+    THREE.into_iter().chain([DEFERRED, FILLED]).chain(designs())
 }
 
 /// The policy of a setup, as reports name it.

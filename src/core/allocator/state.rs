@@ -188,7 +188,11 @@ impl State {
         let grant = self.find_room(rooms, len, align)?;
         match self.settings.fill {
             Fill::Nothing => Some(grant),
-            fill => Some(filled(grant, self.locate(grant.payload).ok()?.len, fill)),
+            fill => {
+                let class = rooms.at(grant.payload.addr()).class();
+                let len = class.map(class::len_of).or_else(|| Some(self.locate(grant.payload).ok()?.len))?;
+                Some(filled(grant, len, fill))
+            }
         }
     }
 
@@ -336,7 +340,7 @@ impl State {
         if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
-        if self.settings.fill == Fill::Junk && rooms.at(held.payload.addr()).class().is_none() {
+        if self.settings.fill == Fill::Junk {
             // SAFETY: the block is used and its owner gives it up.
             unsafe { held.payload.write_bytes(0x5A, held.len) };
         }
