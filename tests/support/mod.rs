@@ -38,7 +38,9 @@ pub use compiler::compile;
 pub use report::Report;
 pub use run::{Outcome, Run};
 pub use scratch::Scratch;
-pub use setup::{CHECKED, DEFERRED, FILLED, LITERAL, THREE, UNCACHED, designs, every_kind, policy_of, variables};
+pub use setup::{
+    CHECKED, DEFERRED, FILLED, LITERAL, THREE, UNCACHED, designs, every_kind, policy_of, variables,
+};
 
 /// The directory of the workspace.
 pub fn root() -> PathBuf {
