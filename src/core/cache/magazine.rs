@@ -11,9 +11,9 @@ use core::ptr;
 use crate::slab::class;
 
 /// Bytes that a full magazine of small objects may hold, and the bounds of its slots.
-const BUDGET: usize = 16 << 10;
+const BUDGET: usize = 8 << 10;
 const MOST_SLOTS: usize = 128;
-const LEAST_SLOTS: usize = 4;
+const LEAST_SLOTS: usize = 16;
 
 /// The slots of a class's magazines at their largest.
 #[inline]
