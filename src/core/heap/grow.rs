@@ -14,13 +14,11 @@ use crate::os::backing::{Backing, HUGE_PAGE, Run};
 use crate::os::{PAGE, round_up};
 use crate::policy::FreeIndex;
 
-/// Least and most that a geometric growth asks for.
+/// Least and most that a geometric growth asks for. What is not touched costs nothing but a smaller
+/// break, and each growth is a system call with the allocator's lock held, for which the kernel
+/// stops the page faults of all threads.
 const LEAST_GROWTH: usize = 64 << 10;
-const MOST_GROWTH: usize = 64 << 20;
-/// The most that it asks for while its pages are small: all of them are filled at once.
-const MOST_STEP: usize = 128 << 10;
-/// The footprint from which on growth counts as sustained: what lies unused in slabs is little then.
-const SUSTAINED: usize = 8 << 20;
+const MOST_GROWTH: usize = 4 << 20;
 /// The largest block, in bytes, that will be filled if it is a slab: aligned to its own size.
 const LONGEST_DENSE: usize = 64 << 10;
 
@@ -175,23 +173,18 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     /// A run for `least` bytes and those to come.
     fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
         let footprint = self.counts.footprint;
-        let is_huge = footprint >= self.shape.huge;
-        let most = if is_huge { MOST_GROWTH } else { MOST_STEP };
-        let step = (footprint / 32).clamp(LEAST_GROWTH, most);
-        let want = least.max(step);
-        let whole = if is_huge { HUGE_PAGE } else { PAGE };
+        let want = least.max((footprint / 64).clamp(LEAST_GROWTH, MOST_GROWTH));
+        let whole = if footprint >= self.shape.huge { HUGE_PAGE } else { PAGE };
         let want = round_up(end.addr().checked_add(want)?, whole) - end.addr();
         self.backing.grow(end, least, want)
     }
 
-    /// Small blocks and slabs have grown the heap for a while and will fill what `segment` has got
-    /// behind its old `tail`: so it gets its pages in one call, and a large heap gets huge ones. Of
-    /// large blocks a program may touch little.
+    /// Small blocks and slabs have made a large heap grow, and will fill what `segment` has got behind its
+    /// old `tail`: with huge pages. Of large blocks a program may touch little.
     fn expect_growth(&mut self, segment: Segment, tail: usize) {
-        let (new, footprint) = (segment.tail() - tail.min(segment.tail()), self.counts.footprint);
-        if footprint >= SUSTAINED && self.segments.newest() == Some(segment) {
-            let from = segment.end().wrapping_sub(new);
-            self.backing.expect(from, new, footprint >= self.shape.huge);
+        if self.counts.footprint >= self.shape.huge && self.segments.newest() == Some(segment) {
+            let new = segment.tail() - tail.min(segment.tail());
+            self.backing.thicken(segment.end().wrapping_sub(new), new);
         }
     }
 

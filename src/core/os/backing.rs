@@ -42,10 +42,10 @@ pub trait Backing {
     /// Drops the contents of whole pages: they cost no memory until they are touched again.
     fn purge(&mut self, at: *mut u8, len: usize) -> bool;
 
-    /// Says that the fresh bytes at `at` will soon be used from one end to the other, and whether
-    /// huge pages suit them.
-    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
-        let _ = (at, len, huge);
+    /// Says that the fresh bytes at `at` will soon be used from one end to the other: huge pages suit
+    /// them.
+    fn thicken(&mut self, at: *mut u8, len: usize) {
+        let _ = (at, len);
     }
 }
 
@@ -170,15 +170,13 @@ impl Backing for System {
         call::drop_pages(at, len)
     }
 
-    fn expect(&mut self, at: *mut u8, len: usize, huge: bool) {
+    fn thicken(&mut self, at: *mut u8, len: usize) {
         if self.lot().is_some_and(|lot| lot.is_field()) {
             return;
         }
-        let page = if huge { HUGE_PAGE } else { PAGE };
-        let (from, to) = (round_up(at.addr(), page), round_down(at.addr() + len, page));
+        let (from, to) = (round_up(at.addr(), HUGE_PAGE), round_down(at.addr() + len, HUGE_PAGE));
         if from < to {
-            let call = if huge { call::thicken_pages } else { call::fill_pages };
-            call(at.with_addr(from), to - from);
+            call::thicken_pages(at.with_addr(from), to - from);
         }
     }
 }

@@ -144,12 +144,6 @@ pub fn drop_pages(at: *mut u8, len: usize) -> bool {
     advise(at, len, libc::MADV_DONTNEED)
 }
 
-/// Gives `[at, at + len)`, fresh pages, their memory now: one call costs less than their faults.
-/// Kernels before 5.14 refuse, and nothing is lost.
-pub fn fill_pages(at: *mut u8, len: usize) -> bool {
-    advise(at, len, libc::MADV_POPULATE_WRITE)
-}
-
 /// Asks for huge pages in `[at, at + len)`.
 pub fn thicken_pages(at: *mut u8, len: usize) -> bool {
     advise(at, len, libc::MADV_HUGEPAGE)
