@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use heapmm_core::cache::depot::Shard;
-use heapmm_core::cache::magazine::most_slots;
+use heapmm_core::cache::magazine::Format;
 use heapmm_core::cache::{Bin, Depot, Magazine, Thread};
 use heapmm_core::slab::class;
 use heapmm_inside::{memory, quick};
@@ -12,6 +12,11 @@ const LEN: usize = 64;
 /// Bytes that may rest in the depot.
 const ROOM: usize = 1 << 20;
 
+/// Slots of their magazines.
+fn slots() -> usize {
+    Format::ALONE.most_slots(class::class_of(LEN))
+}
+
 /// A thread whose bin for objects of [`LEN`] bytes has a full magazine loaded and an empty one spare.
 fn thread<'a>() -> &'a Thread {
     let at = memory(size_of::<Thread>(), align_of::<Thread>());
@@ -19,13 +24,13 @@ fn thread<'a>() -> &'a Thread {
     let thread = unsafe { Thread::build(at) };
     let bin = thread.bin_for(LEN);
     bin.load(magazine());
-    (0..most_slots(LEN)).for_each(|_| assert!(bin.push(memory(LEN, 16))));
+    (0..slots()).for_each(|_| assert!(bin.push(memory(LEN, 16))));
     assert!(bin.keep_spare(magazine()));
     thread
 }
 
 fn magazine() -> *mut Magazine {
-    let slots = most_slots(LEN);
+    let slots = slots();
     // SAFETY: as many bytes as that many slots need.
     unsafe { Magazine::build(memory(Magazine::bytes(slots), 16), slots) }
 }

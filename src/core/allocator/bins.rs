@@ -12,9 +12,9 @@ use super::record::UNNOTED;
 use super::{Allocator, Grant, Misuse, Wanted};
 use crate::block::ALIGN;
 use crate::cache::depot::Shard;
-use crate::cache::magazine::{Magazine, most_slots};
+use crate::cache::magazine::Format;
 use crate::cache::thread::class_at;
-use crate::cache::{Bin, Thread};
+use crate::cache::{Bin, Magazine, Thread};
 use crate::heap::Fault;
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
@@ -246,7 +246,7 @@ impl Allocator {
         let has_spare = bin.has_spare();
         let cap = bin.cap();
         let empty = bin.unload();
-        let given = if has_spare && Magazine::is_grown(cap, class) { empty } else { core::ptr::null_mut() };
+        let given = if has_spare && self.is_grown(cap, class) { empty } else { core::ptr::null_mut() };
         let Some(full) = self.depot.take_full_for(thread.shard(), class, given) else {
             bin.load(empty);
             return false;
@@ -268,7 +268,7 @@ impl Allocator {
         if rest.is_empty() {
             return;
         }
-        while bin.room() < rest.len() && !Magazine::is_grown(bin.cap(), class) {
+        while bin.room() < rest.len() && !self.is_grown(bin.cap(), class) {
             if self.grow(bin, class).is_none() {
                 break;
             }
@@ -293,7 +293,7 @@ impl Allocator {
     /// Makes room for one more object in a bin whose loaded magazine is full.
     fn make_room(&self, thread: &Thread, class: usize) -> Option<()> {
         let bin = bin_of(thread, class);
-        if Magazine::is_grown(bin.cap(), class) {
+        if self.is_grown(bin.cap(), class) {
             if bin.is_spare_stocked() {
                 let empty = self.empty_for(thread.shard(), class, bin.take_spare());
                 bin.keep_spare(empty);
@@ -335,7 +335,7 @@ impl Allocator {
 
     /// Makes the loaded magazine twice as large.
     fn grow(&self, bin: &Bin, class: usize) -> Option<()> {
-        let cap = (bin.cap() * 2).max(FIRST_SLOTS).min(most_slots(class::len_of(class)));
+        let cap = (bin.cap() * 2).max(FIRST_SLOTS).min(self.most_slots(class));
         let larger = {
             let mut state = self.enter()?;
             state.new_magazine(&self.rooms, cap)?
@@ -352,16 +352,29 @@ impl Allocator {
         Some(())
     }
 
+    /// The slots that a magazine of `class` gets.
+    fn most_slots(&self, class: usize) -> usize {
+        self.depot.format().most_slots(class)
+    }
+
+    /// Whether a magazine of `cap` slots is as large as those of `class` get.
+    fn is_grown(&self, cap: usize, class: usize) -> bool {
+        cap >= self.most_slots(class)
+    }
+
     /// A new magazine of full size.
     fn full_size(&self, class: usize) -> Option<*mut Magazine> {
-        self.enter()?.new_magazine(&self.rooms, most_slots(class::len_of(class)))
+        self.enter()?.new_magazine(&self.rooms, self.most_slots(class))
     }
 }
 
 /// The largest batch that a refill of `class` takes: large blocks come one by one.
 fn most_grab(class: usize) -> usize {
-    let len = class::len_of(class);
-    if len > LONGEST_BATCHED { 1 } else { (most_slots(len) / 2).min(MOST_GRAB) }
+    if class::len_of(class) > LONGEST_BATCHED {
+        1
+    } else {
+        (Format::SHARED.most_slots(class) / 2).min(MOST_GRAB)
+    }
 }
 
 /// An object that leaves its bin.

@@ -15,7 +15,7 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use super::magazine::{Magazine, Stack};
+use super::magazine::{Format, Magazine, Stack};
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
 
@@ -132,6 +132,12 @@ impl Depot {
         let last = unsafe { self.last.load(Ordering::Acquire).as_ref() };
         // SAFETY: as above.
         core::iter::successors(last, |shard| unsafe { shard.next.as_ref() })
+    }
+
+    /// How large magazines are to get: one shard is one thread's, or of those that only take.
+    #[inline]
+    pub fn format(&self) -> Format {
+        if self.open.load(Ordering::Relaxed) > 1 { Format::SHARED } else { Format::ALONE }
     }
 
     /// Sets how many bytes may rest here.

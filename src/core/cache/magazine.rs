@@ -10,21 +10,35 @@ use core::ptr;
 
 use crate::slab::class;
 
-/// Bytes that a full magazine of small objects may hold, and the bounds of its slots.
-const BUDGET: usize = 8 << 10;
+/// The most slots, whatever the objects.
 const MOST_SLOTS: usize = 128;
-const LEAST_SLOTS: usize = 16;
 
-/// The slots of a class's magazines at their largest.
-#[inline]
-pub const fn most_slots(len: usize) -> usize {
-    let slots = BUDGET / len;
-    if slots > MOST_SLOTS {
-        MOST_SLOTS
-    } else if slots < LEAST_SLOTS {
-        LEAST_SLOTS
-    } else {
-        slots
+/// How large the magazines of a process get.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Bytes that a full magazine of small objects may hold.
+    budget: usize,
+    /// The slots of one for large objects.
+    least: usize,
+}
+
+impl Format {
+    /// Of one thread: nobody else waits for what its magazines hold.
+    pub const ALONE: Self = Self { budget: 16 << 10, least: 32 };
+    /// Of several that give magazines to the depot.
+    pub const SHARED: Self = Self { budget: 8 << 10, least: 16 };
+
+    /// The slots of a magazine for objects of `class` at its largest.
+    #[inline]
+    pub const fn most_slots(self, class: usize) -> usize {
+        let slots = self.budget / class::len_of(class);
+        if slots > MOST_SLOTS {
+            MOST_SLOTS
+        } else if slots < self.least {
+            self.least
+        } else {
+            slots
+        }
     }
 }
 
@@ -85,11 +99,6 @@ impl Magazine {
     /// The magazine whose first slot is `low`.
     pub const fn of_slots(low: *mut *mut u8) -> *mut Self {
         low.cast::<Self>().wrapping_sub(1)
-    }
-
-    /// Whether a magazine of `cap` slots is as large as those of `class` get.
-    pub fn is_grown(cap: usize, class: usize) -> bool {
-        cap >= most_slots(class::len_of(class))
     }
 }
 
