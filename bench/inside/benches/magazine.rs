@@ -14,7 +14,7 @@ const ROOM: usize = 1 << 20;
 
 /// Slots of their magazines.
 fn slots() -> usize {
-    Format::ALONE.most_slots(class::class_of(LEN))
+    Format::of(1).most_slots(class::class_of(LEN))
 }
 
 /// A thread whose bin for objects of [`LEN`] bytes has a full magazine loaded and an empty one spare.

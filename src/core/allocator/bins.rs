@@ -373,7 +373,7 @@ fn most_grab(class: usize) -> usize {
     if class::len_of(class) > LONGEST_BATCHED {
         1
     } else {
-        (Format::SHARED.most_slots(class) / 2).min(MOST_GRAB)
+        (Format::of(usize::MAX).most_slots(class) / 2).min(MOST_GRAB)
     }
 }
 

@@ -289,7 +289,9 @@ impl Allocator {
         unsafe { self.depot.after_fork() };
         if is_child && (taken.state || self.state.is_mine()) {
             // SAFETY: the lock is held by this thread's copy, here or in the frame it interrupted.
-            unsafe { self.state.held() }.orphan_others();
+            let state = unsafe { self.state.held() };
+            state.orphan_others();
+            self.depot.serve(state.threads().count());
         }
         if !taken.state {
             return;

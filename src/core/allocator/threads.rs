@@ -25,6 +25,8 @@ const MOST_WARM: usize = 64;
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
+    /// How many are live.
+    count: usize,
     /// Of threads that ended, and how many of them there are.
     retired: *const Thread,
     spare: usize,
@@ -45,6 +47,7 @@ impl Threads {
     /// No thread.
     pub const EMPTY: Self = Self {
         live: core::ptr::null(),
+        count: 0,
         retired: core::ptr::null(),
         spare: 0,
         orphans: core::ptr::null(),
@@ -62,9 +65,14 @@ impl Threads {
         list(self.retired)
     }
 
+    /// How many threads there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether there is more than one thread.
-    pub(super) fn is_crowd(&self) -> bool {
-        list(self.live).nth(1).is_some()
+    pub(super) const fn is_crowd(&self) -> bool {
+        self.count > 1
     }
 
     /// Whether one more ended thread may keep what is in its bins.
@@ -105,9 +113,11 @@ impl Threads {
             first.before.set(core::ptr::from_ref(thread).cast_mut());
         }
         self.live = thread;
+        self.count += 1;
     }
 
     fn unlink(&mut self, thread: &Thread) {
+        self.count -= 1;
         match one(thread.before.get()) {
             Some(before) => before.next.set(thread.next.get()),
             None => self.live = thread.next.get(),
@@ -133,7 +143,7 @@ impl Threads {
     }
 
     fn keep_only(&mut self, me: &Thread) {
-        self.live = core::ptr::null();
+        (self.live, self.count) = (core::ptr::null(), 0);
         if me.is_own() {
             self.link(me);
         }
@@ -215,6 +225,7 @@ impl Allocator {
             let is_first = state.threads().is_fresh();
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
+            self.depot.serve(state.threads().count());
             (admitted, is_first)
         };
         self.reopen(admitted);
@@ -250,6 +261,7 @@ impl Allocator {
                 self.unload_bins(&mut state, thread);
             }
             state.threads_mut().retire(thread);
+            self.depot.serve(state.threads().count());
         }
     }
 }

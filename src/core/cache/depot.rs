@@ -54,6 +54,8 @@ pub struct Depot {
     open: AtomicUsize,
     /// Bytes that full magazines may hold.
     budget: AtomicUsize,
+    /// Threads that come here.
+    threads: AtomicUsize,
 }
 
 impl Shard {
@@ -92,6 +94,7 @@ impl Depot {
         last: AtomicPtr::new(core::ptr::null_mut()),
         open: AtomicUsize::new(0),
         budget: AtomicUsize::new(0),
+        threads: AtomicUsize::new(0),
     };
 
     /// Opens shard `number` in the memory at `at` ([D1](self)).
@@ -134,10 +137,15 @@ impl Depot {
         core::iter::successors(last, |shard| unsafe { shard.next.as_ref() })
     }
 
-    /// How large magazines are to get: one shard is one thread's, or of those that only take.
+    /// How large magazines are to get.
     #[inline]
     pub fn format(&self) -> Format {
-        if self.open.load(Ordering::Relaxed) > 1 { Format::SHARED } else { Format::ALONE }
+        Format::of(self.threads.load(Ordering::Relaxed))
+    }
+
+    /// Says how many threads there are.
+    pub fn serve(&self, threads: usize) {
+        self.threads.store(threads, Ordering::Relaxed);
     }
 
     /// Sets how many bytes may rest here.

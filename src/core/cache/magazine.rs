@@ -10,35 +10,42 @@ use core::ptr;
 
 use crate::slab::class;
 
-/// The most slots, whatever the objects.
+/// The bounds of a magazine's slots, whatever the objects.
 const MOST_SLOTS: usize = 128;
+const LEAST_SLOTS: usize = 4;
 
-/// How large the magazines of a process get.
+/// Threads that are few: a worker for each of two processors, and the one that waits for them.
+const FEW: usize = 3;
+
+/// How large the magazines of a process get: as many slots as its budget fills, or some more of larger
+/// objects, up to a bound in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
     /// Bytes that a full magazine of small objects may hold.
-    budget: usize,
-    /// The slots of one for large objects.
-    least: usize,
+    small: usize,
+    /// Slots for objects of which that would be fewer, and the bytes that these may hold.
+    slots: usize,
+    large: usize,
 }
 
 impl Format {
-    /// Of one thread: nobody else waits for what its magazines hold.
-    pub const ALONE: Self = Self { budget: 16 << 10, least: 32 };
-    /// Of several that give magazines to the depot.
-    pub const SHARED: Self = Self { budget: 8 << 10, least: 16 };
+    /// Of a few threads.
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 256 << 10 };
+    /// Of many: what each of them keeps, the others lack.
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 128 << 10 };
+
+    /// Of a process with so many threads.
+    #[inline]
+    pub const fn of(threads: usize) -> Self {
+        if threads <= FEW { Self::LARGE } else { Self::SMALL }
+    }
 
     /// The slots of a magazine for objects of `class` at its largest.
     #[inline]
-    pub const fn most_slots(self, class: usize) -> usize {
-        let slots = self.budget / class::len_of(class);
-        if slots > MOST_SLOTS {
-            MOST_SLOTS
-        } else if slots < self.least {
-            self.least
-        } else {
-            slots
-        }
+    pub fn most_slots(self, class: usize) -> usize {
+        let len = class::len_of(class);
+        let most = (self.small / len).max(self.slots.min(self.large / len));
+        most.clamp(LEAST_SLOTS, MOST_SLOTS)
     }
 }
 
@@ -146,5 +153,22 @@ impl Stack {
             at = unsafe { (*this).next };
             Some(this)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_threads_have_smaller_magazines_and_large_objects_few_slots() {
+        for class in 0..class::CLASSES {
+            let [few, many] = [FEW, FEW + 1].map(|threads| Format::of(threads).most_slots(class));
+
+            let bytes = |slots| slots * class::len_of(class);
+            assert!(many <= few && few <= 2 * many + 1, "{class}: {few} {many}");
+            assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
+            assert!(bytes(many) <= (128 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
+        }
     }
 }
