@@ -22,8 +22,12 @@ use super::{call, thread};
 const FREE: u32 = 0;
 const SLEEPERS: u32 = 1;
 
-/// How often to look again before sleeping. The critical sections are shorter than a switch.
+/// How often to look again before sleeping: the critical sections are shorter than a switch, but for a
+/// page fault now and then.
 const SPINS: u32 = 400;
+/// How often to let other threads run then: one of them may hold the lock. A sleeper costs more, since
+/// somebody has to wake it.
+const YIELDS: u32 = 16;
 
 /// A value and the lock around it, in front, where the value's first words are.
 #[repr(C)]
@@ -76,7 +80,7 @@ impl<T> Lock<T> {
     #[cold]
     #[inline(never)]
     fn wait(&self, me: u32) -> bool {
-        for _ in 0..SPINS {
+        for look in 0..SPINS + YIELDS {
             let now = self.word.load(Ordering::Relaxed);
             if now & !SLEEPERS == me {
                 return false;
@@ -84,7 +88,11 @@ impl<T> Lock<T> {
             if now == FREE && self.take(FREE, me) {
                 return true;
             }
-            core::hint::spin_loop();
+            if look < SPINS {
+                core::hint::spin_loop();
+            } else {
+                call::give_way::<()>();
+            }
         }
         loop {
             let now = self.word.load(Ordering::Relaxed);
