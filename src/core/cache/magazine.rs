@@ -14,9 +14,6 @@ use crate::slab::class;
 const MOST_SLOTS: usize = 128;
 const LEAST_SLOTS: usize = 4;
 
-/// Threads that are few: a worker for each of two processors, and the one that waits for them.
-const FEW: usize = 3;
-
 /// How large the magazines of a process get: as many slots as its budget fills, or some more of larger
 /// objects, up to a bound in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +26,15 @@ pub struct Format {
 }
 
 impl Format {
-    /// Of a few threads.
+    /// Of one thread.
     const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 256 << 10 };
-    /// Of many: what each of them keeps, the others lack.
+    /// Of several: what each of them keeps, the others lack.
     const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 128 << 10 };
 
     /// Of a process with so many threads.
     #[inline]
     pub const fn of(threads: usize) -> Self {
-        if threads <= FEW { Self::LARGE } else { Self::SMALL }
+        if threads == 1 { Self::LARGE } else { Self::SMALL }
     }
 
     /// The slots of a magazine for objects of `class` at its largest.
@@ -161,12 +158,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_threads_have_smaller_magazines_and_large_objects_few_slots() {
+    fn several_threads_have_smaller_magazines_and_large_objects_few_slots() {
         for class in 0..class::CLASSES {
-            let [few, many] = [FEW, FEW + 1].map(|threads| Format::of(threads).most_slots(class));
+            let [one, many] = [1, 2].map(|threads| Format::of(threads).most_slots(class));
 
             let bytes = |slots| slots * class::len_of(class);
-            assert!(many <= few && few <= 2 * many + 1, "{class}: {few} {many}");
+            assert!(many <= one && one <= 2 * many + 1, "{class}: {one} {many}");
             assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
             assert!(bytes(many) <= (128 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
         }

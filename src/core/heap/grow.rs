@@ -173,7 +173,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     /// A run for `least` bytes and those to come.
     fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
         let footprint = self.counts.footprint;
-        let want = least.max((footprint / 64).clamp(LEAST_GROWTH, MOST_GROWTH));
+        let want = least.max((footprint / 128).clamp(LEAST_GROWTH, MOST_GROWTH));
         let whole = if footprint >= self.shape.huge { HUGE_PAGE } else { PAGE };
         let want = round_up(end.addr().checked_add(want)?, whole) - end.addr();
         self.backing.grow(end, least, want)
