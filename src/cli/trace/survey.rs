@@ -52,16 +52,22 @@ struct Walk {
     survey: Survey,
     /// Length of each live block.
     live: Vec<Option<u64>>,
-    /// The last event of each thread, and whose the first event is.
+    /// The last event of each thread but the one at hand, whose the first event is, and who is at hand.
     threads: HashMap<u32, u64>,
     first: Option<u32>,
+    current: Option<u32>,
 }
 
 impl Survey {
     /// Goes through `trace` once.
     pub fn of(trace: &Trace) -> Verdict<Self> {
-        let mut walk =
-            Walk { survey: Self::default(), live: Vec::new(), threads: HashMap::new(), first: None };
+        let mut walk = Walk {
+            survey: Self::default(),
+            live: Vec::new(),
+            threads: HashMap::new(),
+            first: None,
+            current: None,
+        };
         let mut wrong = None;
         trace.each(&mut |events| {
             wrong = events.iter().find_map(|event| walk.take(event));
@@ -71,6 +77,7 @@ impl Survey {
             let place = format_args!("event {}", walk.survey.events).to_string();
             return Err(Fail::content(trace.path(), place, what));
         }
+        walk.leave(walk.survey.events);
         walk.survey.threads = walk.threads.len() as u64;
         let others = walk.threads.iter().filter(|(thread, _)| Some(**thread) != walk.first);
         walk.survey.ends = others.map(|(thread, last)| (*last, *thread)).collect();
@@ -103,10 +110,20 @@ impl Walk {
             _ => self.hold(event, held),
         }
         self.survey.lasted = self.survey.lasted.max(event.time);
-        self.first.get_or_insert(event.thread);
-        self.threads.insert(event.thread, self.survey.events);
+        if self.current != Some(event.thread) {
+            self.leave(self.survey.events);
+            self.current = Some(event.thread);
+            self.first.get_or_insert(event.thread);
+        }
         self.survey.events += 1;
         None
+    }
+
+    /// The thread at hand has no more events for now; `next` is the number of the one that follows.
+    fn leave(&mut self, next: u64) {
+        if let Some(thread) = self.current.take() {
+            self.threads.insert(thread, next - 1);
+        }
     }
 
     fn hold(&mut self, event: &Event, held: Option<u64>) {

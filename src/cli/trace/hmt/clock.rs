@@ -11,7 +11,9 @@ use super::raw::{Kind, Slot};
 pub struct Clock {
     stamps: Vec<Stamp>,
     at: usize,
+    /// The last answer, and the ticks that it was given for.
     last: u64,
+    asked: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -23,7 +25,11 @@ struct Stamp {
 /// Nanoseconds from one stamp to the next, for so many of the ticks between them.
 fn part(ticks: u64, a: Stamp, b: Stamp) -> u64 {
     let (whole, time) = (b.ticks.saturating_sub(a.ticks), b.nanoseconds.saturating_sub(a.nanoseconds));
-    if whole == 0 { 0 } else { (u128::from(ticks) * u128::from(time) / u128::from(whole)) as u64 }
+    match ticks.checked_mul(time) {
+        _ if whole == 0 => 0,
+        Some(product) => product / whole,
+        None => (u128::from(ticks) * u128::from(time) / u128::from(whole)) as u64,
+    }
 }
 
 impl Clock {
@@ -33,11 +39,15 @@ impl Clock {
             .filter(|slot| slot.kind == Kind::Stamp)
             .map(|slot| Stamp { ticks: slot.ticks, nanoseconds: slot.len })
             .collect();
-        Self { stamps, at: 0, last: 0 }
+        Self { stamps, at: 0, last: 0, asked: u64::MAX }
     }
 
     /// The time at `ticks` in microseconds, never before the one said last.
     pub fn micros(&mut self, ticks: u64) -> u64 {
+        if ticks == self.asked {
+            return self.last;
+        }
+        self.asked = ticks;
         while self.stamps.get(self.at + 2).is_some_and(|_| self.stamps[self.at + 1].ticks <= ticks) {
             self.at += 1;
         }

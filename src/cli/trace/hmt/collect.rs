@@ -113,7 +113,8 @@ pub fn each<B: Deref<Target = [u8]>>(
     reader: &Reader<B>,
     see: &mut dyn FnMut(&[Event]) -> bool,
 ) -> Result<Losses, Broken> {
-    let mut clock = Clock::of(reader.slots().filter_map(|(_, bytes)| Slot::of(bytes)));
+    let stamps = reader.slots().filter(|(_, bytes)| bytes[0] == Raw::Stamp as u8);
+    let mut clock = Clock::of(stamps.filter_map(|(_, bytes)| Slot::of(bytes)));
     let mut translator = Translator::new();
     let mut events = Vec::with_capacity(BATCH + 2);
     let mut slots = reader.slots().peekable();

@@ -187,7 +187,7 @@ mod tests {
     static PACKED_FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let mut writer = Writer::new(Vec::new(), &Origin::default()).unwrap();
         for event in events().iter().cycle().take(70_000) {
-            writer.write(*event).unwrap();
+            assert!(writer.write(&[*event]));
         }
         writer.finish().unwrap()
     });

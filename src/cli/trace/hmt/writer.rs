@@ -1,6 +1,8 @@
 //! Packed trace files: columns, compressed, with an index at the end.
 
 use std::io::{self, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
 
 use super::raw::{CHUNK_HEAD, Chunk, FILE_HEAD, Maker, checksum, file_head};
 use super::{ENTRY, INDEX, PACKED, TRAILER_MARK, column};
@@ -22,10 +24,21 @@ pub struct Origin {
     pub command: String,
 }
 
-/// Writes a packed file event by event.
+/// Chunks that may wait for their packing.
+const QUEUE: usize = 4;
+
+/// Writes a packed file: events are gathered here, and a thread packs whole chunks of them.
 pub struct Writer<W> {
-    out: W,
     waiting: Vec<Event>,
+    /// Where full chunks go; gone at the end.
+    chunks: Option<SyncSender<Vec<Event>>>,
+    /// The thread, until it is waited for.
+    packer: Option<JoinHandle<io::Result<Packer<W>>>>,
+}
+
+/// The thread's part: what was written so far.
+struct Packer<W> {
+    out: W,
     offset: u64,
     events: u64,
     index: Vec<u8>,
@@ -33,7 +46,7 @@ pub struct Writer<W> {
     lens: Vec<u64>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write + Send + 'static> Writer<W> {
     /// Begins with the head.
     pub fn new(mut out: W, origin: &Origin) -> io::Result<Self> {
         let command = origin.command.as_bytes();
@@ -43,56 +56,83 @@ impl<W: Write> Writer<W> {
             start: origin.start,
             command,
         }))?;
-        Ok(Self {
-            out,
-            waiting: Vec::with_capacity(CHUNK),
-            offset: FILE_HEAD as u64,
-            events: 0,
-            index: Vec::new(),
-            live: 0,
-            lens: Vec::new(),
-        })
+        let (chunks, queue) = sync_channel::<Vec<Event>>(QUEUE);
+        let (offset, lens) = (FILE_HEAD as u64, Vec::new());
+        let mut packer = Packer { out, offset, events: 0, index: Vec::new(), live: 0, lens };
+        let packer = Builder::new().name("packer".to_owned()).spawn(move || {
+            queue.iter().try_for_each(|chunk| packer.pack(&chunk))?;
+            Ok(packer)
+        })?;
+        Ok(Self { waiting: Vec::with_capacity(CHUNK), chunks: Some(chunks), packer: Some(packer) })
     }
 
-    /// Adds an event.
-    pub fn write(&mut self, event: Event) -> io::Result<()> {
-        if self.waiting.len() == CHUNK {
-            self.flush()?;
+    /// Adds events; `false` if they cannot be written, which [`Writer::finish`] tells more of.
+    pub fn write(&mut self, mut events: &[Event]) -> bool {
+        while !events.is_empty() {
+            let (now, later) = events.split_at(events.len().min(CHUNK - self.waiting.len()));
+            self.waiting.extend_from_slice(now);
+            events = later;
+            if self.waiting.len() == CHUNK && !self.send(Vec::with_capacity(CHUNK)) {
+                return false;
+            }
         }
-        self.waiting.push(event);
-        Ok(())
+        true
+    }
+
+    /// Hands over what waits; whether somebody takes it.
+    fn send(&mut self, next: Vec<Event>) -> bool {
+        let full = std::mem::replace(&mut self.waiting, next);
+        self.chunks.as_ref().is_some_and(|chunks| full.is_empty() || chunks.send(full).is_ok())
     }
 
     /// Writes what waits, the index and the trailer; what was written to.
     pub fn finish(mut self) -> io::Result<W> {
-        self.flush()?;
-        let place = self.offset;
-        let body = std::mem::take(&mut self.index);
-        self.out.write_all(&head(INDEX, 0, &body, body.len(), self.events))?;
-        self.out.write_all(&body)?;
-        self.out.write_all(&place.to_le_bytes())?;
-        self.out.write_all(&TRAILER_MARK)?;
-        self.out.flush()?;
-        Ok(self.out)
+        self.send(Vec::new());
+        self.join().unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))?.finish()
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        let Some(first) = self.waiting.first() else { return Ok(()) };
+impl<W> Writer<W> {
+    /// Waits for the thread, which has all that it will get.
+    fn join(&mut self) -> Option<io::Result<Packer<W>>> {
+        self.chunks = None;
+        let packed = self.packer.take()?.join();
+        Some(packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+}
+
+impl<W> Drop for Writer<W> {
+    fn drop(&mut self) {
+        // What was written to goes with it, here and not in a thread that nobody waits for.
+        drop(self.join());
+    }
+}
+
+impl<W: Write> Packer<W> {
+    fn pack(&mut self, events: &[Event]) -> io::Result<()> {
+        let Some(first) = events.first() else { return Ok(()) };
         let entry = [self.offset, self.events, first.time, self.live];
         self.index.extend(entry.iter().flat_map(|word| word.to_le_bytes()));
         debug_assert_eq!(self.index.len() % ENTRY, 0);
-        let plain = column::encode(&self.waiting);
+        let plain = column::encode(events);
         let body = lz4_flex::block::compress(&plain);
-        let count = self.waiting.len() as u32;
+        let count = events.len() as u32;
         self.out.write_all(&head(PACKED, count, &body, plain.len(), self.events))?;
         self.out.write_all(&body)?;
         self.offset += (CHUNK_HEAD + body.len()) as u64;
         self.events += u64::from(count);
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.iter().for_each(|event| self.count(event));
-        self.waiting = waiting;
-        self.waiting.clear();
+        events.iter().for_each(|event| self.count(event));
         Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        let body = std::mem::take(&mut self.index);
+        self.out.write_all(&head(INDEX, 0, &body, body.len(), self.events))?;
+        self.out.write_all(&body)?;
+        self.out.write_all(&self.offset.to_le_bytes())?;
+        self.out.write_all(&TRAILER_MARK)?;
+        self.out.flush()?;
+        Ok(self.out)
     }
 
     /// Keeps the sum of the live bytes for the index.
