@@ -2,6 +2,7 @@
 
 mod demand;
 mod design;
+mod fill;
 mod mapped;
 mod played;
 mod upkeep;
@@ -186,14 +187,7 @@ impl State {
     #[inline]
     pub(super) fn allocate(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
         let grant = self.find_room(rooms, len, align)?;
-        match self.settings.fill {
-            Fill::Nothing => Some(grant),
-            fill => {
-                let class = rooms.at(grant.payload.addr()).class();
-                let len = class.map(class::len_of).or_else(|| Some(self.locate(grant.payload).ok()?.len))?;
-                Some(filled(grant, len, fill))
-            }
-        }
+        if self.settings.fill == Fill::Nothing { Some(grant) } else { self.filled(rooms, grant) }
     }
 
     fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
@@ -340,10 +334,7 @@ impl State {
         if let Some(block) = self.maps.locate(held.payload.addr()) {
             return self.release_mapped(block);
         }
-        if self.settings.fill == Fill::Junk {
-            // SAFETY: the block is used and its owner gives it up.
-            unsafe { held.payload.write_bytes(0x5A, held.len) };
-        }
+        self.spoil(held);
         if self.design.is_some() {
             return self.release_to_engine(held);
         }
@@ -408,13 +399,4 @@ impl State {
 /// Tagged blocks of `class` after which it gets slabs.
 fn worth_a_slab(class: usize) -> usize {
     (WORTH_A_SLAB / class::len_of(class)).max(LEAST_IN_SLAB)
-}
-
-/// The block handed out just now, `len` bytes, with something in it.
-#[cold]
-fn filled(grant: Grant, len: usize, fill: Fill) -> Grant {
-    let byte = if fill == Fill::Zero { 0 } else { 0xA5 };
-    // SAFETY: all of its payload is ours to write.
-    unsafe { grant.payload.write_bytes(byte, len) };
-    Grant { payload: grant.payload, dirty: if fill == Fill::Zero { 0 } else { len } }
 }
