@@ -14,7 +14,7 @@ use crate::block::ALIGN;
 use crate::cache::depot::Shard;
 use crate::cache::magazine::Format;
 use crate::cache::thread::class_at;
-use crate::cache::{Bin, Magazine, Thread};
+use crate::cache::{Magazine, Thread};
 use crate::heap::Fault;
 use crate::observe::recorder::Call;
 use crate::observe::trace::Kind as Event;
@@ -24,6 +24,8 @@ use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
 const FIRST_SLOTS: usize = 8;
+/// Slots of a magazine from which on its thread counts as one that allocates or frees much.
+const BUSY_SLOTS: usize = 16;
 
 /// Most objects that one refill takes, and the longest of which it takes more than one.
 const MOST_GRAB: usize = 64;
@@ -251,6 +253,7 @@ impl Allocator {
             bin.load(empty);
             return false;
         };
+        self.count_in(thread);
         bin.load(full);
         if given.is_null()
             && !bin.keep_spare(empty)
@@ -269,7 +272,7 @@ impl Allocator {
             return;
         }
         while bin.room() < rest.len() && !self.is_grown(bin.cap(), class) {
-            if self.grow(bin, class).is_none() {
+            if self.grow(thread, class).is_none() {
                 break;
             }
         }
@@ -295,17 +298,19 @@ impl Allocator {
         let bin = bin_of(thread, class);
         if self.is_grown(bin.cap(), class) {
             if bin.is_spare_stocked() {
-                let empty = self.empty_for(thread.shard(), class, bin.take_spare());
+                let empty = self.empty_for(thread, class, bin.take_spare());
                 bin.keep_spare(empty);
             }
             bin.swap();
         }
-        if bin.room() > 0 { Some(()) } else { self.grow(bin, class) }
+        if bin.room() > 0 { Some(()) } else { self.grow(thread, class) }
     }
 
     /// An empty magazine for a full one, or null. The full one goes to the depot, or its objects
     /// to their rooms.
-    fn empty_for(&self, shard: usize, class: usize, full: *mut Magazine) -> *mut Magazine {
+    fn empty_for(&self, thread: &Thread, class: usize, full: *mut Magazine) -> *mut Magazine {
+        self.count_in(thread);
+        let shard = thread.shard();
         if !self.depot.is_open(shard) {
             self.open_shard(shard);
         }
@@ -316,6 +321,16 @@ impl Allocator {
                 self.flush(returned);
                 returned
             }
+        }
+    }
+
+    /// Counts a thread that allocates or frees so much that it comes to the depot, or soon will.
+    fn count_in(&self, thread: &Thread) {
+        if !thread.trades()
+            && let Some(mut state) = self.enter()
+        {
+            state.threads_mut().add_trader(thread);
+            self.depot.serve(state.threads().traders());
         }
     }
 
@@ -334,12 +349,13 @@ impl Allocator {
     }
 
     /// Makes the loaded magazine twice as large.
-    fn grow(&self, bin: &Bin, class: usize) -> Option<()> {
+    fn grow(&self, thread: &Thread, class: usize) -> Option<()> {
+        let bin = bin_of(thread, class);
         let cap = (bin.cap() * 2).max(FIRST_SLOTS).min(self.most_slots(class));
-        let larger = {
-            let mut state = self.enter()?;
-            state.new_magazine(&self.rooms, cap)?
-        };
+        if cap >= BUSY_SLOTS {
+            self.count_in(thread);
+        }
+        let larger = self.enter()?.new_magazine(&self.rooms, cap)?;
         let old = bin.unload();
         bin.load(larger);
         if old.is_null() {

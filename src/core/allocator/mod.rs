@@ -291,7 +291,7 @@ impl Allocator {
             // SAFETY: the lock is held by this thread's copy, here or in the frame it interrupted.
             let state = unsafe { self.state.held() };
             state.orphan_others();
-            self.depot.serve(state.threads().count());
+            self.depot.serve(state.threads().traders());
         }
         if !taken.state {
             return;

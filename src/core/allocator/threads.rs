@@ -25,8 +25,8 @@ const MOST_WARM: usize = 64;
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
-    /// How many are live.
-    count: usize,
+    /// How many of them exchange magazines at the depot.
+    traders: usize,
     /// Of threads that ended, and how many of them there are.
     retired: *const Thread,
     spare: usize,
@@ -47,7 +47,7 @@ impl Threads {
     /// No thread.
     pub const EMPTY: Self = Self {
         live: core::ptr::null(),
-        count: 0,
+        traders: 0,
         retired: core::ptr::null(),
         spare: 0,
         orphans: core::ptr::null(),
@@ -65,14 +65,19 @@ impl Threads {
         list(self.retired)
     }
 
-    /// How many threads there are.
-    pub(super) const fn count(&self) -> usize {
-        self.count
+    /// How many threads exchange magazines at the depot.
+    pub(super) const fn traders(&self) -> usize {
+        self.traders
+    }
+
+    /// Counts one that does.
+    pub(super) fn add_trader(&mut self, thread: &Thread) {
+        self.traders += usize::from(!thread.set_trades(true));
     }
 
     /// Whether there is more than one thread.
-    pub(super) const fn is_crowd(&self) -> bool {
-        self.count > 1
+    pub(super) fn is_crowd(&self) -> bool {
+        list(self.live).nth(1).is_some()
     }
 
     /// Whether one more ended thread may keep what is in its bins.
@@ -81,6 +86,7 @@ impl Threads {
     }
 
     fn retire(&mut self, thread: &Thread) {
+        self.traders -= usize::from(thread.set_trades(false));
         self.unlink(thread);
         thread.next.set(self.retired.cast_mut());
         self.retired = thread;
@@ -113,11 +119,9 @@ impl Threads {
             first.before.set(core::ptr::from_ref(thread).cast_mut());
         }
         self.live = thread;
-        self.count += 1;
     }
 
     fn unlink(&mut self, thread: &Thread) {
-        self.count -= 1;
         match one(thread.before.get()) {
             Some(before) => before.next.set(thread.next.get()),
             None => self.live = thread.next.get(),
@@ -143,7 +147,8 @@ impl Threads {
     }
 
     fn keep_only(&mut self, me: &Thread) {
-        (self.live, self.count) = (core::ptr::null(), 0);
+        self.live = core::ptr::null();
+        self.traders = usize::from(me.trades());
         if me.is_own() {
             self.link(me);
         }
@@ -225,7 +230,6 @@ impl Allocator {
             let is_first = state.threads().is_fresh();
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
-            self.depot.serve(state.threads().count());
             (admitted, is_first)
         };
         self.reopen(admitted);
@@ -261,7 +265,7 @@ impl Allocator {
                 self.unload_bins(&mut state, thread);
             }
             state.threads_mut().retire(thread);
-            self.depot.serve(state.threads().count());
+            self.depot.serve(state.threads().traders());
         }
     }
 }

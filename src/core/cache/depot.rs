@@ -54,7 +54,7 @@ pub struct Depot {
     open: AtomicUsize,
     /// Bytes that full magazines may hold.
     budget: AtomicUsize,
-    /// Threads that come here.
+    /// Threads that exchange magazines here.
     threads: AtomicUsize,
 }
 
@@ -143,7 +143,7 @@ impl Depot {
         Format::of(self.threads.load(Ordering::Relaxed))
     }
 
-    /// Says how many threads there are.
+    /// Says how many threads exchange magazines here.
     pub fn serve(&self, threads: usize) {
         self.threads.store(threads, Ordering::Relaxed);
     }

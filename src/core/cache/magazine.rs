@@ -31,10 +31,10 @@ impl Format {
     /// Of several: what each of them keeps, the others lack.
     const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 128 << 10 };
 
-    /// Of a process with so many threads.
+    /// Of a process with so many threads that exchange magazines.
     #[inline]
     pub const fn of(threads: usize) -> Self {
-        if threads == 1 { Self::LARGE } else { Self::SMALL }
+        if threads <= 1 { Self::LARGE } else { Self::SMALL }
     }
 
     /// The slots of a magazine for objects of `class` at its largest.

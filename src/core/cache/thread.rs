@@ -29,6 +29,8 @@ pub struct Thread {
     patience: Cell<u8>,
     /// Which shard of the depot it gives to.
     shard: Cell<u8>,
+    /// Whether it has exchanged a magazine at the depot.
+    trades: Cell<bool>,
     /// When to look after idle memory.
     watch: UnsafeCell<Watch>,
     /// A large block that this thread freed, or null.
@@ -113,6 +115,16 @@ impl Thread {
     /// Gives it another shard.
     pub fn set_shard(&self, shard: usize) {
         self.shard.set(shard as u8);
+    }
+
+    /// Whether it has exchanged a magazine at the depot.
+    pub fn trades(&self) -> bool {
+        self.trades.get()
+    }
+
+    /// Says whether it has; whether it had.
+    pub fn set_trades(&self, trades: bool) -> bool {
+        self.trades.replace(trades)
     }
 
     /// Whether the structure belongs to one thread.
