@@ -13,6 +13,8 @@ mod support;
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -94,6 +96,45 @@ fn a_static_program_links_with_the_static_library() {
         let program = compile(name, &["-Werror", "-fno-builtin", "-static", archive]);
 
         every_case_passes(&program);
+    }
+}
+
+/// What a program that runs with more rights than its user says of that, and of the settings.
+fn told_with_more_rights(program: &Path, variables: &[(&str, &str)]) -> (String, String) {
+    let folder = Scratch::new();
+    let place = folder.path().join("program");
+    fs::copy(program, &place).expect("the program can be copied");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("the folder can be opened");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o4755)).expect("root can set the bit");
+    let mut command = Command::new(&place);
+    command.env_clear().env("HEAPMM_VERBOSE", "1").envs(variables.iter().copied()).uid(65534).gid(65534);
+    let output = command.output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (text(output.stdout), text(output.stderr))
+}
+
+/// Only root can give rights away.
+#[test]
+fn a_linked_program_with_more_rights_than_its_user_ignores_settings() {
+    // SAFETY: the call has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    let archive = archive().to_str().expect("a plain path");
+    for how in [&[archive][..], &["-static", archive], &["-static-pie", archive]] {
+        let program = compile("link_secure", &[&["-fno-builtin"], how].concat());
+        let plain = Run::new(&program).env("HEAPMM_VERBOSE", "1").run().succeeded();
+        assert!(plain.text() == "0\n" && plain.errors().contains("heapmm: version"), "{}", plain.errors());
+
+        // What ld.so takes away moves what lies behind the environment.
+        let every =
+            [("A", "1"), ("LD_PRELOAD", "x"), ("LD_LIBRARY_PATH", "/x"), ("B", "2"), ("TMPDIR", "/x")];
+        for count in 0..=every.len() {
+            let (secure, errors) = told_with_more_rights(&program, &every[..count]);
+
+            assert_eq!(secure, "1\n", "{how:?} {count}: the file system allows no such program");
+            assert!(!errors.contains("heapmm:"), "{how:?} {count}: {errors}");
+        }
     }
 }
 

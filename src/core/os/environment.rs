@@ -1,7 +1,7 @@
 //! The environment of the process, read without an allocation and before any constructor ran.
 //!
 //! ```text
-//!   __libc_stack_end ─► │ argc │ argv ... │ 0 │ envp ... │ 0 │ auxv ...
+//!   __libc_stack_end ─► │ argc │ argv ... │ 0 │ envp ... │ 0 │
 //! ```
 //!
 //! `environ` is the truth once libc has started. A call of malloc that comes before that (from
@@ -58,8 +58,7 @@ pub fn settings() -> impl Iterator<Item = &'static [u8]> {
 
 /// Where ld.so begins; 0 in a program that has none.
 pub fn loader() -> usize {
-    // SAFETY: looks a number up.
-    unsafe { libc::getauxval(libc::AT_BASE) as usize }
+    auxiliary(libc::AT_BASE)
 }
 
 /// The text behind the prefix. Byte by byte: most processes have no such variable, and the
@@ -102,28 +101,12 @@ fn from_stack() -> *const *const c_char {
     ptr::null()
 }
 
-/// The kernel's word of this `kind`, or 0. Read from the stack where that is known: the function of
-/// the C library would cost a page for it alone.
+/// The kernel's word of this `kind`, or 0. It is not read from the stack: what ld.so takes out of the
+/// environment of a set-user-ID program leaves a gap before it, and a static program has no ld.so to
+/// say where the stack begins.
 fn auxiliary(kind: u64) -> usize {
-    let mut at = from_stack().cast::<usize>();
-    if at.is_null() {
-        // SAFETY: reads the auxiliary vector.
-        return super::call::keeping_errno(|| unsafe { libc::getauxval(kind) }) as usize;
-    }
-    let mut next = || {
-        // SAFETY: behind the environment's null stand pairs of words; the last kind is 0.
-        let word = unsafe { at.read() };
-        at = at.wrapping_add(1);
-        word
-    };
-    while next() != 0 {}
-    loop {
-        match (next() as u64, next()) {
-            (0, _) => return 0,
-            (found, word) if found == kind => return word,
-            _ => {}
-        }
-    }
+    // SAFETY: reads the auxiliary vector.
+    super::call::keeping_errno(|| unsafe { libc::getauxval(kind) }) as usize
 }
 
 /// Whether the process runs with more rights than its user: settings must not be believed then.
