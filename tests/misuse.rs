@@ -275,6 +275,15 @@ fn matrix(policy: Option<&str>) -> (Vec<Row>, String) {
 }
 
 #[test]
+fn a_free_behind_the_objects_of_a_slab_aborts() {
+    for size in ["24", "40", "48", "64", "100", "112", "240", "300", "1000", "1500", "4000"] {
+        for policy in [DEFAULT, UNCACHED] {
+            aborts("invalid_free_behind_the_objects", size, policy);
+        }
+    }
+}
+
+#[test]
 fn the_matrix_is_clean_for_bad_frees_and_hardly_ever_exploitable() {
     let (rows, told) = matrix(DEFAULT);
 

@@ -73,7 +73,7 @@ impl<B, const LOG: u32> Slab<B, LOG> {
     fn find(&self, payload: *mut u8) -> (Span, usize) {
         let Ok(span) = self.pages.around(payload.addr()) else { fatal!("no block at {payload:p}") };
         match self.caches.get(usize::from(span.owner)) {
-            Some(cache) => (span, (payload.addr() - span.start.addr()) / cache.layout().size),
+            Some(cache) => (span, cache.layout().place_of(payload.addr() - span.start.addr()).0),
             None => (span, 0),
         }
     }

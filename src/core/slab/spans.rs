@@ -165,11 +165,7 @@ impl Spans {
                 unsafe { out.wrapping_add(got + n).write(object) };
             }
             slab.carved += fresh as u16;
-            if slab.carved as usize == capacity(len) {
-                // An address just behind the last object could be taken for one more.
-                // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
-                unsafe { mark::set(start.wrapping_add(capacity(len) * len)) };
-            }
+            mark_behind(start, slab.carved as usize * len);
             self.fresh_bytes -= fresh * len;
         }
         slab.used += (got + fresh) as u16;
@@ -310,6 +306,10 @@ impl Spans {
         self.live += 1;
         self.fresh_bytes += capacity(class::len_of(class)) * class::len_of(class);
         rooms.set(granule, Room::slab(class, class::len_of(class)));
+        // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
+        unsafe {
+            mark::set(block.payload().wrapping_add(capacity(class::len_of(class)) * class::len_of(class)))
+        };
         self.regrade(granule as u32);
         Some(())
     }
@@ -348,7 +348,7 @@ impl Spans {
     /// Puts the slab into the list of its fullness ([J2](self)).
     fn regrade(&mut self, granule: u32) {
         let slab = self.at(granule);
-        let cap = capacity(class::len_of(slab.class as usize));
+        let cap = capacity(class::len_of(slab.class as usize)).max(1);
         let used = slab.used as usize;
         let grade = if used == cap { u8::MAX } else { (used * GRADES / cap) as u8 };
         if grade == slab.grade {
@@ -415,7 +415,8 @@ impl Spans {
 fn whole_lines(slab: &Slab, fresh: usize) -> usize {
     let mates = class::line_mates(slab.class as usize);
     let end = slab.carved as usize + fresh;
-    let rest = end % mates;
+    // So many are a power of two: a line is one.
+    let rest = end & (mates - 1);
     if fresh > rest { fresh - rest } else { fresh }
 }
 
@@ -423,6 +424,15 @@ fn whole_lines(slab: &Slab, fresh: usize) -> usize {
 #[inline]
 pub const fn capacity(len: usize) -> usize {
     (GRANULE - WORD - ALIGN) / len
+}
+
+/// Marks what lies behind the `carved` bytes of a slab that begins at `start`: freed, it would be taken
+/// for an object. On a page of its own it was never touched, and stays so.
+fn mark_behind(start: *mut u8, carved: usize) {
+    if (carved - 1) / PAGE == (carved + WORD) / PAGE {
+        // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
+        unsafe { mark::set(start.wrapping_add(carved)) };
+    }
 }
 
 /// The secret of the links of one slab: differs from object to object.

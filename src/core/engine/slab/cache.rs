@@ -40,12 +40,19 @@ impl Layout {
     /// Slabs for objects of `size` bytes: the fewest pages that hold six of them, or one that is
     /// larger than a page or two, and leave at most a sixteenth over.
     pub const fn of(size: usize) -> Self {
+        let size = if size == 0 { 1 } else { size };
         let fewest = if size <= 2 * PAGE { FEWEST } else { 1 };
         let mut pages = (fewest * size).div_ceil(PAGE);
         while pages < MOST_PAGES && pages * PAGE % size * 16 > pages * PAGE {
             pages += 1;
         }
         Self { size, pages, objects: pages * PAGE / size }
+    }
+
+    /// The number of the object around the byte at `offset` of a slab, and how far into it that is.
+    pub const fn place_of(&self, offset: usize) -> (usize, usize) {
+        let size = if self.size == 0 { 1 } else { self.size };
+        (offset / size, offset % size)
     }
 
     /// Bytes of a slab that no object uses.
@@ -160,13 +167,8 @@ impl Cache {
 
     /// What `address`, in the slab `span`, points to; `None` behind the last object.
     pub fn aim(&self, span: Span, address: usize) -> Option<Aim> {
-        let offset = address - span.start.addr();
-        let number = offset / self.layout.size;
-        (number < self.layout.objects).then(|| Aim {
-            number,
-            offset: offset % self.layout.size,
-            used: is_set(span.card, number),
-        })
+        let (number, offset) = self.layout.place_of(address - span.start.addr());
+        (number < self.layout.objects).then(|| Aim { number, offset, used: is_set(span.card, number) })
     }
 
     /// Takes object `number` of the slab `span`, which is in use, back.
