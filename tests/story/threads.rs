@@ -44,6 +44,13 @@ fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
 }
 
 #[test]
+fn story_13_a_handler_at_the_depot_does_not_wait_for_the_allocator() {
+    for beside in ["figures", "trim", "fork"] {
+        story("handler_depot", &[beside], None).run().succeeded();
+    }
+}
+
+#[test]
 fn story_13_a_handler_takes_the_large_block_that_its_thread_kept() {
     story("handler", &["30000", "large"], None).run().succeeded();
 }

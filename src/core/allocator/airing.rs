@@ -95,16 +95,13 @@ impl Allocator {
     /// Returns all that the depot keeps to the rooms, and its empty magazines to the heap.
     pub(super) fn empty_depot(&self) {
         for class in 0..class::CLASSES {
+            let Some(mut state) = self.enter() else { return };
             self.depot.tick(class);
             while let Some(full) = self.depot.take_idle(class) {
-                if let Some(mut state) = self.enter() {
-                    flush_into(&mut state, self, full);
-                    state.free_magazine(full);
-                }
+                flush_into(&mut state, self, full);
+                state.free_magazine(full);
             }
-            if let Some(mut state) = self.enter() {
-                self.free_empties(&mut state, class);
-            }
+            self.free_empties(&mut state, class);
         }
     }
 

@@ -249,7 +249,7 @@ impl Allocator {
         let cap = bin.cap();
         let empty = bin.unload();
         let given = if has_spare && self.is_grown(cap, class) { empty } else { core::ptr::null_mut() };
-        let Some(full) = self.depot.take_full_for(thread.shard(), class, given) else {
+        let Some(full) = thread.visit(|| self.depot.take_full_for(thread.shard(), class, given)) else {
             bin.load(empty);
             return false;
         };
@@ -314,7 +314,7 @@ impl Allocator {
         if !self.depot.is_open(shard) {
             self.open_shard(shard);
         }
-        match self.depot.give_full(shard, class, full) {
+        match thread.visit(|| self.depot.give_full(shard, class, full)) {
             Ok(Some(empty)) => empty,
             Ok(None) => self.full_size(class).unwrap_or(core::ptr::null_mut()),
             Err(returned) => {

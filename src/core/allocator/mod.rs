@@ -127,7 +127,7 @@ impl Allocator {
         if self.is_recording_here() {
             return None;
         }
-        let mut state = self.state.enter()?;
+        let mut state = if thread.visits() { self.enter_patiently(HANDLER) } else { self.state.enter() }?;
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
@@ -143,6 +143,14 @@ impl Allocator {
             self.resume_recording(recorder, &mut state);
         }
         Some(Entry { state, thread, was_closed, allocator: self })
+    }
+
+    /// The state for a signal handler whose thread holds another lock. Who holds the state may wait for
+    /// that one: so no waiting without end. As a rule he is done at once.
+    #[cold]
+    #[inline(never)]
+    fn enter_patiently(&self, patience: u32) -> Option<Guard<'_, State>> {
+        (0..patience).find_map(|_| self.state.try_enter().or_else(call::give_way))
     }
 
     /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
@@ -263,13 +271,8 @@ impl Allocator {
     /// Takes all locks for a fork, those apart that this thread holds already: then a signal
     /// handler forks, and the frame that it interrupted gives them back, in both processes.
     pub fn before_fork(&self) -> Forking {
-        let state = if self.depot.is_mine() || self.is_recording_here() {
-            // Who holds the state may wait for the depot, which this thread holds: so no waiting
-            // without end. As a rule he is done at once.
-            (0..PATIENCE).find_map(|_| self.state.try_enter().or_else(call::give_way))
-        } else {
-            self.state.enter()
-        };
+        let holds_another = self.depot.is_mine() || self.is_recording_here();
+        let state = if holds_another { self.enter_patiently(FORK) } else { self.state.enter() };
         let taken = Forking { state: state.map(core::mem::forget).is_some() };
         self.depot.before_fork();
         taken
@@ -301,8 +304,10 @@ impl Allocator {
     }
 }
 
-/// How often a fork gives way to the holder of the state.
-const PATIENCE: u32 = 20_000;
+/// How often a fork gives way to the holder of the state, and how often a signal handler does, which can
+/// be served without.
+const FORK: u32 = 20_000;
+const HANDLER: u32 = 100;
 
 /// The locks that a fork took.
 #[derive(Clone, Copy, Debug)]

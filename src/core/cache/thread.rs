@@ -31,6 +31,8 @@ pub struct Thread {
     shard: Cell<u8>,
     /// Whether it has exchanged a magazine at the depot.
     trades: Cell<bool>,
+    /// Whether it may hold a lock of the depot without that of the allocator.
+    visits: Cell<bool>,
     /// When to look after idle memory.
     watch: UnsafeCell<Watch>,
     /// A large block that this thread freed, or null.
@@ -115,6 +117,22 @@ impl Thread {
     /// Gives it another shard.
     pub fn set_shard(&self, shard: usize) {
         self.shard.set(shard as u8);
+    }
+
+    /// Does something at the depot without the allocator's lock.
+    pub fn visit<T>(&self, what: impl FnOnce() -> T) -> T {
+        self.visits.set(true);
+        compiler_fence(Ordering::SeqCst);
+        let done = what();
+        compiler_fence(Ordering::SeqCst);
+        self.visits.set(false);
+        done
+    }
+
+    /// Whether it was interrupted there, if it is asked by a signal handler.
+    #[inline]
+    pub fn visits(&self) -> bool {
+        self.is_own() && self.visits.get()
     }
 
     /// Whether it has exchanged a magazine at the depot.
