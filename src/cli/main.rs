@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::show::chatter::chat;
 use verbs::Command;
 
 fn main() -> ExitCode {
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(fail) => {
             if !fail.line.is_empty() {
-                eprintln!("heapmm: {}", fail.line);
+                chat!("heapmm: {}", fail.line);
             }
             ExitCode::from(fail.status)
         }

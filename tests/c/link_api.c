@@ -198,8 +198,10 @@ CASE(an_option_is_set_by_its_name)
     char on_stack[64];
     free(hide(on_stack + 16));
     CHECK_THAT(heapmm_set_option("ERRORS", "abort"), ==, 0);
-    static const char *const wrong[][2] = {{"NO_SUCH_OPTION", "1"}, {"ERRORS", "perhaps"}, {"", ""}, {"POLICY", "implicit-first"}};
-    for (int i = 0; i < 4; i++) {
+    static const char *const wrong[][2] = {{"NO_SUCH_OPTION", "1"}, {"ERRORS", "perhaps"}, {"", ""}, {"POLICY", "implicit-first"},
+                                             {"stats", "exit"},      {"leaks", "exit"},      {"trace", "/tmp/x"},
+                                             {"fill", "junk"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         errno = 0;
         CHECK_THAT(heapmm_set_option(wrong[i][0], wrong[i][1]), ==, -1);
         CHECK_THAT(errno, ==, EINVAL);

@@ -12,6 +12,7 @@ use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
 use heapmm_core::settings::Settings;
 
 use crate::fail::{Fail, Verdict};
+use crate::show::chatter::chat;
 
 /// One engine.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ fn purge_of_processes() -> u64 {
         let said = env::var_os("HEAPMM_PURGE").unwrap_or_default();
         if !said.is_empty() {
             settings.apply(b"PURGE", said.as_encoded_bytes(), &mut |_| {
-                eprintln!(
+                chat!(
                     "heapmm: HEAPMM_PURGE cannot be '{}': `heapmm options` lists its values",
                     said.display()
                 );

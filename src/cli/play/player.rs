@@ -72,13 +72,19 @@ pub struct Rules {
     pub bare: bool,
     /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
     /// seconds on each processor if not given.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub patience: Option<f64>,
 }
 
 /// Seconds that one replay may take, and that a comparison may.
 const PATIENCE: f64 = 120.0;
 const PATIENCE_WITH_ALL: f64 = 25.0;
+
+/// Seconds on the command line.
+fn seconds(text: &str) -> Result<f64, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or("it takes seconds: a number that is not negative")
+}
 
 impl Rules {
     /// The rules for each of `policies` that are played by `workers` at a time.

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::fail::{Fail, Verdict};
@@ -18,7 +20,7 @@ impl Draft {
     pub fn new(target: &Path) -> Verdict<Self> {
         let special = fs::metadata(target).is_ok_and(|data| !data.is_file());
         let draft = if special { target.to_owned() } else { beside(target)? };
-        let file = if special { File::options().write(true).open(&draft) } else { File::create_new(&draft) };
+        let file = if special { open_special(&draft) } else { File::create_new(&draft) };
         let file = file.map_err(|error| Fail::io(target, &error))?;
         Ok(Self { target: target.to_owned(), draft, out: Some(BufWriter::new(file)) })
     }
@@ -51,6 +53,14 @@ impl Draft {
             let _ = fs::remove_file(&self.draft);
         }
     }
+}
+
+/// Opens something that is not a file; a pipe that nobody reads is refused instead of waited for.
+fn open_special(path: &Path) -> io::Result<File> {
+    let file = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    // SAFETY: changes how our own descriptor is written to.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, 0) };
+    Ok(file)
 }
 
 impl Drop for Draft {

@@ -1,5 +1,6 @@
-//! What the user sees: tables, numbers, files that are whole or not there, a bar for long work.
+//! What the user sees: tables, numbers, chatter, files that are whole or not there, a bar for long work.
 
+pub mod chatter;
 pub mod colour;
 pub mod file;
 pub mod number;

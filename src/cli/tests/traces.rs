@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use common::{Folder, heapmm};
+use common::{Folder, command, heapmm};
 
 #[test]
 fn every_recipe_survives_the_way_to_hmt_and_back() {
@@ -116,6 +116,52 @@ fn a_full_disk_is_said_and_not_ignored() {
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
 
     heapmm(["export", &file, "-o", "/dev/full"]).failure(1, "/dev/full: No space left on device");
+}
+
+#[test]
+fn an_output_that_would_replace_its_input_is_refused() {
+    let folder = Folder::new();
+    let text = "1\n1\n2\n1\na 0 1\nf 0\n";
+    let file = folder.write("a.rep", text);
+
+    heapmm(["import", &file, "-o", &file]).failure(2, "the output would replace the input");
+
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_not_waited_for() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+    let pipe = folder.file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+
+    heapmm(["import", &file, "-o", &pipe]).failure(1, "No such device or address");
+}
+
+#[test]
+fn numbers_that_no_trace_can_have_are_refused() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    for wrong in ["nan", "-1", "inf", "soon"] {
+        let patience = format!("--patience={wrong}");
+        assert_eq!(command(["compare", &patience, &file]).output().unwrap().status.code(), Some(2));
+    }
+    let target = folder.file("b.rep");
+    let made = command(["trace", "gen", "-o", &target, "steady", "--live", "999999999999"]).output().unwrap();
+    assert_eq!(made.status.code(), Some(2));
+}
+
+#[test]
+fn chatter_that_cannot_be_written_changes_nothing() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let run = |args: &[&str]| command(args).stderr(full()).status();
+
+    assert_eq!(run(&["import", &file, "-o", &folder.file("a.hmt")]).unwrap().code(), Some(0));
+    assert_eq!(run(&["replay", "/no/such/file"]).unwrap().code(), Some(1));
 }
 
 /// What mtrace has to follow: threads, changes of size to and from nothing, alignments.

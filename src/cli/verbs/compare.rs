@@ -14,6 +14,7 @@ use crate::play::catalogue::{self, Entry};
 use crate::play::player::{self, Outcome, Rules};
 use crate::play::score::Score;
 use crate::play::{advice, table};
+use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::progress::Progress;
 use crate::show::table::Format;
@@ -62,7 +63,7 @@ impl Compare {
             .collect();
         table::award(&mut scores);
         for score in scores.iter().filter(|score| !score.is_whole()) {
-            eprintln!("heapmm: {}", given_up(score, &rules));
+            chat!("heapmm: {}", given_up(score, &rules));
         }
         let table = match &columns {
             Some(columns) => table::of_figures(&scores, columns),
@@ -120,11 +121,11 @@ impl Compare {
         let title = self.file.file_name().unwrap_or_default().to_string_lossy();
         if let Some(path) = &self.html {
             Draft::write(path, picture::page::page(&title, survey, scores, &plays, advice).as_bytes())?;
-            eprintln!("written:  {}", path.display());
+            chat!("written:  {}", path.display());
         }
         if let Some(path) = &self.svg {
             Draft::write(path, picture::sheet::sheet(&title, survey, &plays).as_bytes())?;
-            eprintln!("written:  {}", path.display());
+            chat!("written:  {}", path.display());
         }
         Ok(())
     }

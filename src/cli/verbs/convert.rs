@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::traces::write_rep;
 use crate::fail::{Fail, Verdict};
+use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::number::{count, some};
 use crate::trace::hmt::collect::Losses;
@@ -37,6 +38,11 @@ pub struct Export {
 
 impl Import {
     pub fn run(self) -> Verdict {
+        let same =
+            |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+        if same(&self.file, &self.output) {
+            return Err(Fail::usage(format!("{}: the output would replace the input", self.file.display())));
+        }
         let bytes = crate::trace::map(&self.file)?;
         let (trace, losses) = if bytes.starts_with(mtrace::START) {
             let (events, losses) = mtrace::read(&bytes).map_err(|error| error.at(&self.file))?;
@@ -57,10 +63,10 @@ impl Export {
     pub fn run(self) -> Verdict {
         let trace = Trace::open(&self.file)?;
         if let Some(note) = trace.note() {
-            eprintln!("heapmm: {}: {note}", self.file.display());
+            chat!("heapmm: {}: {note}", self.file.display());
         }
         let survey = write_rep(&trace, &self.output)?;
-        eprintln!("{}: {}", self.output.display(), some(survey.events, "operation"));
+        chat!("{}: {}", self.output.display(), some(survey.events, "operation"));
         Ok(0)
     }
 }
@@ -79,7 +85,7 @@ pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
     draft.finish()?;
     let size = std::fs::metadata(output).map_or(0, |data| data.len());
     let each = size as f64 / events.max(1) as f64;
-    eprintln!(
+    chat!(
         "{}: {}, {each:.1} bytes each{}",
         output.display(),
         some(events, "event"),

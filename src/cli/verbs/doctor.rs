@@ -7,6 +7,7 @@ use clap::Args;
 use crate::fail::{Fail, Verdict};
 use crate::program::inspect::{self, Weight};
 use crate::program::library;
+use crate::show::chatter::chat;
 use crate::show::table::{Cell, Format, Table};
 
 /// Say whether a command can run under the library, and why not; status 23 if it cannot.
@@ -40,7 +41,7 @@ impl Doctor {
         super::print(&table, self.format)?;
         let can = findings.weight().max(weight) < Weight::Never;
         if can {
-            eprintln!("next:  heapmm run -- {}", self.command.display());
+            chat!("next:  heapmm run -- {}", self.command.display());
         }
         Ok(if can { 0 } else { Fail::FAILED_CHECK })
     }

@@ -9,6 +9,7 @@ use clap::Args;
 use super::run::{self, Watch};
 use crate::fail::{Fail, Verdict};
 use crate::program::{child, leaks};
+use crate::show::chatter::chat;
 use crate::show::colour::Ink;
 use crate::show::file::Draft;
 use crate::show::number::{bytes, some};
@@ -39,8 +40,9 @@ impl Leaks {
         let found = &reports.leaks;
         if found.is_empty() {
             let name = self.command[0].display();
-            eprintln!("heapmm: {name}: no process was checked: killed, or it never loaded the library");
-            return Ok(child::code(ending.status));
+            chat!("heapmm: {name}: no process was checked: killed, or it never loaded the library");
+            let code = child::code(ending.status);
+            return Ok(if code == 0 { Fail::OWN } else { code });
         }
         let table = leaks::table(found);
         match &self.output {
@@ -59,13 +61,13 @@ impl Leaks {
         let (more, moving): (u64, u64) =
             found.iter().fold((0, 0), |sum, one| (sum.0 + one.more, sum.1 + one.moving));
         if more > 0 {
-            eprintln!("heapmm: not listed: {} of equal blocks", some(more, "smaller group"));
+            chat!("heapmm: not listed: {} of equal blocks", some(more, "smaller group"));
         }
         if moving > 0 {
             let threads = some(moving, "thread");
-            eprintln!("heapmm: not stopped: {threads}; what only their registers hold counts as lost");
+            chat!("heapmm: not stopped: {threads}; what only their registers hold counts as lost");
         }
-        eprintln!("heapmm  {}  definitely lost: {} in {held}", self.command[0].display(), bytes(lost.bytes));
+        chat!("heapmm  {}  definitely lost: {} in {held}", self.command[0].display(), bytes(lost.bytes));
         Ok(if lost.blocks > 0 { Fail::FAILED_CHECK } else { child::code(ending.status) })
     }
 }

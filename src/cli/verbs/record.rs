@@ -17,6 +17,7 @@ use super::convert::pack;
 use crate::fail::{Fail, Verdict, plain};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
+use crate::show::chatter::chat;
 use crate::trace::Trace;
 use crate::trace::hmt::collect::Losses;
 
@@ -46,7 +47,7 @@ impl Record {
         recording.prepare(&mut command);
         let (pid, status) = child::run(&mut command)?;
         recording.keep(pid)?;
-        eprintln!("next:  heapmm compare {}", self.output.display());
+        chat!("next:  heapmm compare {}", self.output.display());
         Ok(child::code(status))
     }
 }

@@ -9,6 +9,7 @@ use crate::fail::{Fail, Verdict};
 use crate::play::player::{self, Rules};
 use crate::play::score::{METRICS, Score};
 use crate::play::{catalogue, table};
+use crate::show::chatter::chat;
 use crate::show::number::{count, percent};
 use crate::show::progress::Progress;
 use crate::show::table::{Cell, Format};
@@ -47,7 +48,7 @@ impl Replay {
             format => super::print(&table::table(std::slice::from_ref(&score), format), format)?,
         }
         let file = self.file.display();
-        eprintln!("next:  heapmm compare {file}");
+        chat!("next:  heapmm compare {file}");
         Ok(0)
     }
 
@@ -70,7 +71,7 @@ pub fn opened(path: &std::path::Path) -> Verdict<(Trace, Survey)> {
     let trace = Trace::open(path)?;
     let survey = Survey::of(&trace)?;
     if let Some(note) = trace.note() {
-        eprintln!("heapmm: {}: {note}", path.display());
+        chat!("heapmm: {}: {note}", path.display());
     }
     if survey.events == 0 {
         return Err(Fail::new(Fail::IO, format!("{}: no operations to play", path.display())));

@@ -20,6 +20,7 @@ use crate::program::leaks::{self, Count, Found, Sorts};
 use crate::program::report::{Report, Reports};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
+use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::number::{bytes, count, percent, share, some};
 
@@ -113,7 +114,7 @@ impl Run {
             let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
             Draft::write(file, lines.as_bytes())?;
         }
-        eprint!("{}", self.summary(&ending, &reports));
+        chat!("{}", self.summary(&ending, &reports).trim_end());
         let has_lost = leaks::sum(&reports.leaks, |sorts| sorts.definite).blocks > 0;
         Ok(self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status)))
     }
@@ -159,7 +160,7 @@ impl Run {
 fn warn_beforehand(name: &OsString) -> bool {
     let Ok(findings) = inspect::command(name) else { return false };
     let Some(obstacle) = findings.obstacle() else { return false };
-    eprintln!("heapmm: {}: {obstacle}; it runs without heapmm", findings.program.display());
+    chat!("heapmm: {}: {obstacle}; it runs without heapmm", findings.program.display());
     true
 }
 

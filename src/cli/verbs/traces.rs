@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::fail::{Fail, Verdict};
+use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::number::some;
 use crate::show::table::{Cell, Format, Table};
@@ -40,14 +41,23 @@ struct Gen {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Replacements of `steady`.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = moderate)]
     rounds: usize,
     /// Blocks of `steady` that are live at once.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, value_parser = moderate)]
     live: usize,
     /// Largest request of `steady`, in bytes.
-    #[arg(long, default_value_t = 4_096)]
+    #[arg(long, default_value_t = 4_096, value_parser = moderate)]
     largest: usize,
+}
+
+/// Most rounds, blocks, or bytes of a block: a trace is made in memory.
+const MOST: usize = 100_000_000;
+
+/// A number on the command line for which a trace can be made.
+fn moderate(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number <= MOST);
+    number.ok_or_else(|| format!("it takes a number up to {MOST}"))
 }
 
 /// Say what a trace asks for in all.
@@ -74,7 +84,7 @@ impl Gen {
         let load = Load { rounds: self.rounds, live: self.live, largest: self.largest };
         let trace = Trace::of("recipe", recipe::events(self.name, self.seed, load));
         let survey = write_rep(&trace, &self.output)?;
-        eprintln!("{}: {}", self.output.display(), some(survey.events, "operation"));
+        chat!("{}: {}", self.output.display(), some(survey.events, "operation"));
         Ok(0)
     }
 }
@@ -103,7 +113,7 @@ impl Info {
         let trace = Trace::open(&self.file)?;
         let survey = Survey::of(&trace)?;
         if let Some(note) = trace.note() {
-            eprintln!("heapmm: {}: {note}", self.file.display());
+            chat!("heapmm: {}: {note}", self.file.display());
         }
         let mut table = Table::new("trace", &[("figure", "figure"), ("value", "value")]);
         let rows = [
