@@ -164,8 +164,9 @@ impl Spans {
                 // SAFETY: the caller's promise.
                 unsafe { out.wrapping_add(got + n).write(object) };
             }
+            let before = slab.carved as usize * len;
             slab.carved += fresh as u16;
-            mark_behind(start, slab.carved as usize * len);
+            mark_behind(start, before, slab.carved as usize * len);
             self.fresh_bytes -= fresh * len;
         }
         slab.used += (got + fresh) as u16;
@@ -427,9 +428,10 @@ pub const fn capacity(len: usize) -> usize {
 }
 
 /// Marks what lies behind the `carved` bytes of a slab that begins at `start`: freed, it would be taken
-/// for an object. On a page of its own it was never touched, and stays so.
-fn mark_behind(start: *mut u8, carved: usize) {
-    if (carved - 1) / PAGE == (carved + WORD) / PAGE {
+/// for an object. Only on a page of the first `before` bytes: those were handed out, and the allocator's
+/// lock is no place for a page fault.
+fn mark_behind(start: *mut u8, before: usize, carved: usize) {
+    if before > 0 && (before - 1) / PAGE == (carved + WORD) / PAGE {
         // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
         unsafe { mark::set(start.wrapping_add(carved)) };
     }
