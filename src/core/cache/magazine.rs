@@ -12,7 +12,7 @@ use crate::slab::class;
 
 /// The bounds of a magazine's slots, whatever the objects.
 const MOST_SLOTS: usize = 128;
-const LEAST_SLOTS: usize = 4;
+const LEAST_SLOTS: usize = 2;
 
 /// How large the magazines of a process get: as many slots as its budget fills, or some more of larger
 /// objects, up to a bound in bytes.
@@ -27,9 +27,9 @@ pub struct Format {
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 256 << 10 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10 };
     /// Of several: what each of them keeps, the others lack.
-    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 128 << 10 };
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10 };
 
     /// Of a process with so many threads that exchange magazines.
     #[inline]
@@ -165,7 +165,7 @@ mod tests {
             let bytes = |slots| slots * class::len_of(class);
             assert!(many <= one && one <= 2 * many + 1, "{class}: {one} {many}");
             assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
-            assert!(bytes(many) <= (128 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
+            assert!(bytes(many) <= (64 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
         }
     }
 }
