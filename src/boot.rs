@@ -114,7 +114,7 @@ fn name_problems(strict: bool) {
 
 extern "C" fn before_fork() {
     // First what may be held for longer.
-    NAMED.before_fork();
+    NAMED.before_fork(ALLOCATOR.is_inside());
     let taken = ALLOCATOR.before_fork();
     // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
     unsafe { FORKING.0.get().write(taken) };

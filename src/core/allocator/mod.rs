@@ -268,11 +268,24 @@ impl Allocator {
         sum
     }
 
+    /// Whether this thread holds one of the locks: then a signal handler asks, over the frame that took it.
+    pub fn is_inside(&self) -> bool {
+        self.state.is_mine() || self.holds_another()
+    }
+
+    /// Whether it holds one, but not the state.
+    fn holds_another(&self) -> bool {
+        self.depot.is_mine() || self.is_recording_here()
+    }
+
     /// Takes all locks for a fork, those apart that this thread holds already: then a signal
     /// handler forks, and the frame that it interrupted gives them back, in both processes.
     pub fn before_fork(&self) -> Forking {
-        let holds_another = self.depot.is_mine() || self.is_recording_here();
-        let state = if holds_another { self.enter_patiently(FORK) } else { self.state.enter() };
+        let state = if self.holds_another() && !self.state.is_mine() {
+            self.enter_patiently(FORK)
+        } else {
+            self.state.enter()
+        };
         let taken = Forking { state: state.map(core::mem::forget).is_some() };
         self.depot.before_fork();
         taken
@@ -289,9 +302,13 @@ impl Allocator {
             unsafe { recorder.forget() };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.depot.after_fork() };
-        if is_child && (taken.state || self.state.is_mine()) {
-            // SAFETY: the lock is held by this thread's copy, here or in the frame it interrupted.
+        unsafe { self.depot.after_fork(is_child) };
+        // SAFETY: the caller's promise: the child has one thread. A holder who was left behind waited for
+        // a lock of this thread, between two changes.
+        let is_lost = is_child && unsafe { self.state.inherit() };
+        if is_child && (taken.state || is_lost || self.state.is_mine()) {
+            // SAFETY: nobody else is there, or the lock is held by this thread's copy, here or in the
+            // frame it interrupted.
             let state = unsafe { self.state.held() };
             state.orphan_others();
             self.depot.serve(state.threads().traders());

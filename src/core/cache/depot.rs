@@ -16,6 +16,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::magazine::{Format, Magazine, Stack};
+use crate::os::call;
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
 
@@ -32,6 +33,11 @@ struct Shelf {
 
 // SAFETY: a shelf owns its magazines.
 unsafe impl Send for Shelf {}
+
+impl Shelf {
+    /// Without magazines.
+    const EMPTY: Self = Self { full: Stack::EMPTY, empty: Stack::EMPTY, idle: 0 };
+}
 
 /// The shelves of some threads, a lock each.
 #[repr(C, align(64))]
@@ -233,12 +239,19 @@ impl Depot {
     }
 
     /// Takes all locks for a fork, shard by shard and in the order of the classes, but those that this
-    /// thread holds. No shard is opened meanwhile ([D1](self)).
+    /// thread holds, and those whose holder does not come to an end: a signal handler over him may
+    /// wait for this fork. No shard is opened meanwhile ([D1](self)).
     pub fn before_fork(&self) {
+        let mut tries = PATIENCE;
         for shard in self.each() {
             let mut taken = 0;
-            for (class, shelf) in shard.shelves.iter().enumerate() {
-                if shelf.enter().map(core::mem::forget).is_some() {
+            for (class, shelf) in shard.shelves.iter().enumerate().filter(|(_, shelf)| !shelf.is_mine()) {
+                let mut guard = shelf.try_enter();
+                while guard.is_none() && tries > 0 {
+                    tries -= 1;
+                    guard = shelf.try_enter().or_else(call::give_way);
+                }
+                if guard.map(core::mem::forget).is_some() {
                     taken |= 1 << class;
                 }
             }
@@ -246,21 +259,31 @@ impl Depot {
         }
     }
 
-    /// Gives back the locks that [`Depot::before_fork`] took.
+    /// Gives back the locks that [`Depot::before_fork`] took. In the child, a shelf whose holder was left
+    /// behind may be half changed: what was on it is given up.
     ///
     /// # Safety
     ///
     /// This thread, or the one it is a copy of, took them.
-    pub unsafe fn after_fork(&self) {
+    pub unsafe fn after_fork(&self, is_child: bool) {
         for shard in self.each() {
             let taken = shard.taken.take();
-            for (_, shelf) in shard.shelves.iter().enumerate().filter(|(class, _)| taken & 1 << class != 0) {
-                // SAFETY: the caller's promise.
-                unsafe { shelf.leave() };
+            for (class, shelf) in shard.shelves.iter().enumerate() {
+                if taken & 1 << class != 0 {
+                    // SAFETY: the caller's promise.
+                    unsafe { shelf.leave() };
+                // SAFETY: as above; other threads are gone.
+                } else if is_child && unsafe { shelf.inherit() } {
+                    // SAFETY: the child has one thread, and this lock is free.
+                    *unsafe { shelf.held() } = Shelf::EMPTY;
+                }
             }
         }
     }
 }
+
+/// How often a fork gives way to the holders of shelves, in all.
+const PATIENCE: u32 = 20_000;
 
 const _: () = assert!(CLASSES <= 128);
 

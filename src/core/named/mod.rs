@@ -102,10 +102,11 @@ impl Named {
         self.visit().ok_or(Trouble::Memory)
     }
 
-    /// Takes all locks for a fork.
-    pub fn before_fork(&self) {
+    /// Takes all locks for a fork; for a thread that `holds` other locks, as far as that needs no long wait.
+    pub fn before_fork(&self, holds: bool) {
         // A signal handler that interrupted a holder forks: others may wait for what it holds.
-        let is_inside = self.visit().is_some_and(|hall| hall.cells().into_iter().any(Cells::is_mine));
+        let is_inside =
+            holds || self.visit().is_some_and(|hall| hall.cells().into_iter().any(Cells::is_mine));
         let mut tries = is_inside.then_some(PATIENCE);
         self.founding.hold(&mut tries);
         for cells in self.visit().iter().flat_map(|hall| hall.cells()) {
