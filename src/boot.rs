@@ -11,7 +11,7 @@
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use heapmm_core::allocator::Forking;
 use heapmm_core::named::NAMED;
@@ -19,7 +19,7 @@ use heapmm_core::observe::leak::{self, Leaks, Obstacle};
 use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
-use heapmm_core::os::{environment, file, thread};
+use heapmm_core::os::{call, environment, file, thread};
 use heapmm_core::settings::{Format, Problem, Settings};
 
 use crate::ALLOCATOR;
@@ -35,14 +35,48 @@ static PID: AtomicI32 = AtomicI32::new(0);
 /// Whether a report is due.
 #[unsafe(link_section = ".data")]
 static REPORTS: AtomicBool = AtomicBool::new(false);
-/// The locks that the fork under way took.
+/// Forks under way: the C library runs the handlers of several side by side.
 #[unsafe(link_section = ".data")]
-static FORKING: ForkState = ForkState(UnsafeCell::new(Forking::NONE));
+static FORKS: [Fork; 8] =
+    [const { Fork { owner: AtomicUsize::new(0), taken: UnsafeCell::new(Forking::NONE) } }; 8];
 
-struct ForkState(UnsafeCell<Forking>);
+/// One of them.
+struct Fork {
+    /// The thread pointer of the thread that forks, or 0.
+    owner: AtomicUsize,
+    taken: UnsafeCell<Forking>,
+}
 
-// SAFETY: the C library runs one fork at a time.
-unsafe impl Sync for ForkState {}
+// SAFETY: a fork belongs to its owner.
+unsafe impl Sync for Fork {}
+
+impl Fork {
+    /// A free one for this thread. There is one soon: a fork that waits for others gives up after a while.
+    fn begin() -> &'static Self {
+        let me = thread::pointer();
+        loop {
+            let free = |fork: &&Self| {
+                fork.owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            };
+            if let Some(fork) = FORKS.iter().find(free) {
+                return fork;
+            }
+            call::give_way::<()>();
+        }
+    }
+
+    /// This thread's last one, which ends; in the child those of other threads end too.
+    fn end(is_child: bool) -> Forking {
+        let me = thread::pointer();
+        let mine = FORKS.iter().rev().find(|fork| fork.owner.load(Ordering::Relaxed) == me);
+        // SAFETY: the thread's own.
+        let taken = mine.map_or(Forking::NONE, |fork| unsafe { *fork.taken.get() });
+        mine.into_iter().for_each(|fork| fork.owner.store(0, Ordering::Release));
+        let others = FORKS.iter().filter(|fork| is_child && fork.owner.load(Ordering::Relaxed) != me);
+        others.for_each(|fork| fork.owner.store(0, Ordering::Relaxed));
+        taken
+    }
+}
 
 unsafe extern "C" {
     /// What pthread_atfork calls with the handle of the library, for which null stands here: the
@@ -113,11 +147,12 @@ fn name_problems(strict: bool) {
 }
 
 extern "C" fn before_fork() {
+    let fork = Fork::begin();
     // First what may be held for longer.
     NAMED.before_fork(ALLOCATOR.is_inside());
     let taken = ALLOCATOR.before_fork();
-    // SAFETY: the C library runs one fork at a time, and its handlers in the forking thread.
-    unsafe { FORKING.0.get().write(taken) };
+    // SAFETY: it is this thread's.
+    unsafe { fork.taken.get().write(taken) };
 }
 
 extern "C" fn after_fork_parent() {
@@ -130,8 +165,7 @@ extern "C" fn after_fork_child() {
 }
 
 fn after_fork(is_child: bool) {
-    // SAFETY: as in `before_fork`.
-    let taken = unsafe { FORKING.0.get().replace(Forking::NONE) };
+    let taken = Fork::end(is_child);
     // SAFETY: this thread, or the one it is a copy of, took these locks in `before_fork`.
     unsafe { ALLOCATOR.after_fork(taken, is_child) };
     // SAFETY: as above.

@@ -286,9 +286,7 @@ impl Allocator {
         } else {
             self.state.enter()
         };
-        let taken = Forking { state: state.map(core::mem::forget).is_some() };
-        self.depot.before_fork();
-        taken
+        Forking { state: state.map(core::mem::forget).is_some(), shelf: self.depot.before_fork() }
     }
 
     /// Gives back the locks that [`Allocator::before_fork`] took; `is_child` in the new process.
@@ -302,7 +300,7 @@ impl Allocator {
             unsafe { recorder.forget() };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.depot.after_fork(is_child) };
+        unsafe { self.depot.after_fork(taken.shelf, is_child) };
         // SAFETY: the caller's promise: the child has one thread. A holder who was left behind waited for
         // a lock of this thread, between two changes.
         let is_lost = is_child && unsafe { self.state.inherit() };
@@ -329,10 +327,13 @@ const HANDLER: u32 = 100;
 /// The locks that a fork took.
 #[derive(Clone, Copy, Debug)]
 pub struct Forking {
+    /// Whether the state's is among them.
     state: bool,
+    /// The lock of the depot that is not, since the thread held it before; or 0.
+    shelf: usize,
 }
 
 impl Forking {
     /// None.
-    pub const NONE: Self = Self { state: false };
+    pub const NONE: Self = Self { state: false, shelf: 0 };
 }

@@ -9,10 +9,8 @@
 //! it gave, and neither locks nor objects wander between processors. What nobody wanted for a while
 //! goes back to its rooms (the working set of Bonwick and Adams 2001).
 //!
-//! - **D1** A shard is opened by the holder of the allocator's lock, and is never closed. `taken` is
-//!   the forking thread's: the C library runs one fork at a time.
+//! - **D1** A shard is opened by the holder of the allocator's lock, and is never closed.
 
-use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::magazine::{Format, Magazine, Stack};
@@ -46,8 +44,6 @@ pub struct Shard {
     resting: AtomicUsize,
     /// The one that was opened before.
     next: *const Shard,
-    /// The locks that a fork took: a bit for each class.
-    taken: Cell<u128>,
     shelves: [Lock<Shelf>; CLASSES],
 }
 
@@ -238,45 +234,49 @@ impl Depot {
         self.each().any(|shard| shard.shelves.iter().any(Lock::is_mine))
     }
 
-    /// Takes all locks for a fork, shard by shard and in the order of the classes, but those that this
-    /// thread holds, and those whose holder does not come to an end: a signal handler over him may
-    /// wait for this fork. No shard is opened meanwhile ([D1](self)).
-    pub fn before_fork(&self) {
-        let mut tries = PATIENCE;
-        for shard in self.each() {
-            let mut taken = 0;
-            for (class, shelf) in shard.shelves.iter().enumerate().filter(|(_, shelf)| !shelf.is_mine()) {
-                let mut guard = shelf.try_enter();
-                while guard.is_none() && tries > 0 {
-                    tries -= 1;
-                    guard = shelf.try_enter().or_else(call::give_way);
-                }
-                if guard.map(core::mem::forget).is_some() {
-                    taken |= 1 << class;
-                }
+    /// Takes all locks for a fork, shard by shard and in the order of the classes, but those whose holder
+    /// does not come to an end: a signal handler over him may wait for this fork. The address of the one that
+    /// the thread held already, in a frame that a handler interrupted, or 0. No shard is opened
+    /// meanwhile ([D1](self)).
+    pub fn before_fork(&self) -> usize {
+        let (mut tries, mut held) = (PATIENCE, 0);
+        for shelf in self.each().flat_map(|shard| &shard.shelves) {
+            if shelf.is_mine() {
+                held = core::ptr::from_ref(shelf).addr();
+                continue;
             }
-            shard.taken.set(taken);
+            let mut guard = shelf.try_enter();
+            while guard.is_none() && tries > 0 {
+                tries -= 1;
+                guard = shelf.try_enter().or_else(call::give_way);
+            }
+            if let Some(guard) = guard {
+                core::mem::forget(guard);
+            }
         }
+        held
     }
 
-    /// Gives back the locks that [`Depot::before_fork`] took. In the child, a shelf whose holder was left
-    /// behind may be half changed: what was on it is given up.
+    /// Gives back the locks that [`Depot::before_fork`] took: all that are this thread's but the one that it
+    /// `held`. In the child, a shelf whose holder was left behind may be half changed: what was on it is
+    /// given up.
     ///
     /// # Safety
     ///
     /// This thread, or the one it is a copy of, took them.
-    pub unsafe fn after_fork(&self, is_child: bool) {
-        for shard in self.each() {
-            let taken = shard.taken.take();
-            for (class, shelf) in shard.shelves.iter().enumerate() {
-                if taken & 1 << class != 0 {
+    pub unsafe fn after_fork(&self, held: usize, is_child: bool) {
+        for shelf in self.each().flat_map(|shard| &shard.shelves) {
+            if shelf.is_mine() {
+                if core::ptr::from_ref(shelf).addr() != held {
                     // SAFETY: the caller's promise.
                     unsafe { shelf.leave() };
-                // SAFETY: as above; other threads are gone.
-                } else if is_child && unsafe { shelf.inherit() } {
-                    // SAFETY: the child has one thread, and this lock is free.
-                    *unsafe { shelf.held() } = Shelf::EMPTY;
                 }
+                continue;
+            }
+            // SAFETY: as above; other threads are gone.
+            if is_child && unsafe { shelf.inherit() } {
+                // SAFETY: the child has one thread, and this lock is free.
+                *unsafe { shelf.held() } = Shelf::EMPTY;
             }
         }
     }
@@ -284,8 +284,6 @@ impl Depot {
 
 /// How often a fork gives way to the holders of shelves, in all.
 const PATIENCE: u32 = 20_000;
-
-const _: () = assert!(CLASSES <= 128);
 
 /// Bytes of the objects in a magazine of `class`.
 fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {
