@@ -1,4 +1,4 @@
-//! `HEAPMM_FILL`: what it writes, under every kind of policy, and that misuse is still found under it.
+//! `HEAPMM_FILL`: what it writes, under every kind of policy.
 
 #![allow(clippy::expect_used)]
 

@@ -51,14 +51,19 @@ impl Allocator {
     fn air_depot(&self, state: &mut State) {
         self.depot.limit(state.turn_demand(self.depot.resting()));
         for class in 0..class::CLASSES {
-            while let Some(idle) = self.depot.take_idle(class) {
-                flush_into(state, self, idle);
-                state.free_magazine(idle);
-            }
+            self.flush_idle(state, class);
             self.depot.tick(class);
             if state.is_idle() {
                 self.free_empties(state, class);
             }
+        }
+    }
+
+    /// Returns what idle magazines of the depot hold to its rooms, and them to the heap.
+    fn flush_idle(&self, state: &mut State, class: usize) {
+        while let Some(idle) = self.depot.take_idle(class) {
+            flush_into(state, self, idle);
+            state.free_magazine(idle);
         }
     }
 
@@ -97,10 +102,7 @@ impl Allocator {
         for class in 0..class::CLASSES {
             let Some(mut state) = self.enter() else { return };
             self.depot.tick(class);
-            while let Some(full) = self.depot.take_idle(class) {
-                flush_into(&mut state, self, full);
-                state.free_magazine(full);
-            }
+            self.flush_idle(&mut state, class);
             self.free_empties(&mut state, class);
         }
     }

@@ -25,7 +25,7 @@ const MOST_WARM: usize = 64;
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
-    /// How many of them exchange magazines at the depot.
+    /// How many of them allocate or free much, and come to the depot.
     traders: usize,
     /// Of threads that ended, and how many of them there are.
     retired: *const Thread,
@@ -65,7 +65,7 @@ impl Threads {
         list(self.retired)
     }
 
-    /// How many threads exchange magazines at the depot.
+    /// How many threads allocate or free much.
     pub(super) const fn traders(&self) -> usize {
         self.traders
     }

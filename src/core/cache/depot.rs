@@ -56,7 +56,7 @@ pub struct Depot {
     open: AtomicUsize,
     /// Bytes that full magazines may hold.
     budget: AtomicUsize,
-    /// Threads that exchange magazines here.
+    /// Threads that allocate or free much.
     threads: AtomicUsize,
 }
 
@@ -145,7 +145,7 @@ impl Depot {
         Format::of(self.threads.load(Ordering::Relaxed))
     }
 
-    /// Says how many threads exchange magazines here.
+    /// Says how many threads allocate or free much.
     pub fn serve(&self, threads: usize) {
         self.threads.store(threads, Ordering::Relaxed);
     }

@@ -31,7 +31,7 @@ impl Format {
     /// Of several: what each of them keeps, the others lack.
     const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10 };
 
-    /// Of a process with so many threads that exchange magazines.
+    /// Of a process with so many threads that allocate or free much.
     #[inline]
     pub const fn of(threads: usize) -> Self {
         if threads <= 1 { Self::LARGE } else { Self::SMALL }

@@ -29,7 +29,7 @@ pub struct Thread {
     patience: Cell<u8>,
     /// Which shard of the depot it gives to.
     shard: Cell<u8>,
-    /// Whether it has exchanged a magazine at the depot.
+    /// Whether it allocates or frees so much that it comes to the depot, or soon will.
     trades: Cell<bool>,
     /// Whether it may hold a lock of the depot without that of the allocator.
     visits: Cell<bool>,
@@ -135,7 +135,7 @@ impl Thread {
         self.is_own() && self.visits.get()
     }
 
-    /// Whether it has exchanged a magazine at the depot.
+    /// Whether it allocates or frees so much that it comes to the depot, or soon will.
     pub fn trades(&self) -> bool {
         self.trades.get()
     }

@@ -305,12 +305,12 @@ impl Spans {
         };
         self.put(granule as u32, slab);
         self.live += 1;
-        self.fresh_bytes += capacity(class::len_of(class)) * class::len_of(class);
-        rooms.set(granule, Room::slab(class, class::len_of(class)));
+        let len = class::len_of(class);
+        let carvable = capacity(len) * len;
+        self.fresh_bytes += carvable;
+        rooms.set(granule, Room::slab(class, len));
         // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
-        unsafe {
-            mark::set(block.payload().wrapping_add(capacity(class::len_of(class)) * class::len_of(class)))
-        };
+        unsafe { mark::set(block.payload().wrapping_add(carvable)) };
         self.regrade(granule as u32);
         Some(())
     }
