@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use heapmm_core::observe::trace::{CHUNK_HEAD, FILE_HEAD, Kind, SLOT, Slot};
+use heapmm_core::observe::trace::{CHUNK_HEAD, Decoder, FILE_HEAD, Kind, Note, WORD};
 use support::{Outcome, Run, Scratch, compile};
 
 /// A call: thread, function, alignment as a logarithm, length, address, address afterwards.
@@ -31,6 +31,7 @@ struct Recorded {
 fn read(path: &Path) -> Recorded {
     let bytes = fs::read(path).unwrap();
     let mut this = Recorded::default();
+    let mut decoder = Decoder::default();
     let mut at = FILE_HEAD;
     while at + CHUNK_HEAD <= bytes.len() {
         if bytes[at..].iter().all(|byte| *byte == 0) {
@@ -40,27 +41,23 @@ fn read(path: &Path) -> Recorded {
         assert_eq!(bytes[at..at + 6], *b"chnk\x01\0", "a raw chunk");
         let stored = u32::from_le_bytes(bytes[at + 12..at + 16].try_into().unwrap()) as usize;
         let body = &bytes[at + CHUNK_HEAD..(at + CHUNK_HEAD + stored).min(bytes.len())];
-        let filled = body.as_chunks::<SLOT>().0.iter().filter(|slot| slot[0] != 0);
-        filled.for_each(|slot| this.add(Slot::of(slot).unwrap()));
+        let words = body.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word));
+        words.filter_map(|word| decoder.take(word).expect("a kind")).for_each(|note| this.add(note));
         at += CHUNK_HEAD + stored;
     }
     this
 }
 
 impl Recorded {
-    fn add(&mut self, slot: Slot) {
-        match slot.kind {
-            Kind::Stamp => self.stamps.push((slot.ticks, slot.len)),
-            Kind::Inherited => self.inherited.push((slot.address, slot.len)),
-            Kind::Moved => self.calls.last_mut().unwrap().5 = slot.address,
-            kind => self.calls.push((
-                slot.thread,
-                kind as u8,
-                slot.align_log,
-                slot.len,
-                slot.address,
-                slot.address,
-            )),
+    fn add(&mut self, Note { call, thread, ticks }: Note) {
+        let (address, len) = (call.address as u64, call.len as u64);
+        match call.kind {
+            Kind::Stamp => self.stamps.push((ticks, len)),
+            Kind::Inherited => self.inherited.push((address, len)),
+            kind => {
+                let align_log = call.align.trailing_zeros() as u8;
+                self.calls.push((thread, kind as u8, align_log, len, address, call.moved_to as u64));
+            }
         }
     }
 

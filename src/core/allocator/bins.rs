@@ -16,8 +16,7 @@ use crate::cache::magazine::Format;
 use crate::cache::thread::class_at;
 use crate::cache::{Magazine, Thread};
 use crate::heap::Fault;
-use crate::observe::recorder::Call;
-use crate::observe::trace::Kind as Event;
+use crate::observe::trace::{Call, Kind as Event};
 use crate::os::call;
 use crate::slab::class;
 use crate::slab::mark;
@@ -75,10 +74,17 @@ impl Allocator {
                 None => self.allocate_large::<WANTED>(len),
             };
         }
+        self.allocate_rested(Wanted::of(WANTED), len, thread)
+    }
+
+    /// The bins of this thread rest, or it was interrupted while they were open.
+    #[cold]
+    #[inline(never)]
+    fn allocate_rested(&self, wanted: Wanted, len: usize, thread: &Thread) -> *mut u8 {
         self.catch_up();
         let object = if thread.wake() {
             self.look_around(thread);
-            match self.draw::<WANTED>(len, thread) {
+            match self.draw(wanted, len, thread) {
                 Ok(object) => return object,
                 Err(object) => object,
             }
@@ -88,7 +94,7 @@ impl Allocator {
             self.allocate_as::<UNNOTED>(len)
         };
         if !object.is_null() {
-            self.note_block(Wanted::of(WANTED), len, object);
+            self.note_block(wanted, len, object);
         }
         object
     }
@@ -96,7 +102,7 @@ impl Allocator {
     /// An object for `len` bytes of bins that have rested, and rest again afterwards: no handler
     /// finds them open meanwhile. It is noted; one that comes from elsewhere, the error, is not.
     #[inline]
-    fn draw<const WANTED: u8>(&self, len: usize, thread: &Thread) -> Result<*mut u8, *mut u8> {
+    fn draw(&self, wanted: Wanted, len: usize, thread: &Thread) -> Result<*mut u8, *mut u8> {
         let Some(object) = bin_of(thread, class::class_of(len)).pop() else {
             return Err(self.allocate_miss(len, thread));
         };
@@ -106,7 +112,7 @@ impl Allocator {
         }
         // SAFETY: as above.
         unsafe { mark::clear(object) };
-        if let Some(kind) = Event::of(WANTED) {
+        if let Some(kind) = wanted.kind() {
             self.note_closed(&Call::of(kind, object.addr(), len));
         }
         self.reopen(thread);
@@ -145,6 +151,13 @@ impl Allocator {
                 None => self.release_slow(object),
             };
         }
+        self.release_rested(object, place, thread);
+    }
+
+    /// The bins of this thread rest, or it was interrupted while they were open.
+    #[cold]
+    #[inline(never)]
+    fn release_rested(&self, object: *mut u8, place: usize, thread: &Thread) {
         self.catch_up();
         let call = Call::of(Event::Free, object.addr(), 0);
         if thread.wake() {

@@ -19,8 +19,8 @@ use super::{Allocator, State};
 use crate::block::ALIGN;
 use crate::cache::Thread;
 use crate::engine::Kind as Piece;
-use crate::observe::recorder::{Call, Recorder};
-use crate::observe::trace::Kind;
+use crate::observe::recorder::Recorder;
+use crate::observe::trace::{Call, Kind};
 use crate::os::call;
 
 /// malloc asks. The bins know the functions of the family by numbers: so each has its own way out of
@@ -47,6 +47,11 @@ impl Wanted {
     /// One of the aligned family.
     pub const fn aligned(align: usize) -> Self {
         Self { number: Kind::Aligned as u8, align }
+    }
+
+    /// What a trace calls it; `None` for one that it does not name.
+    pub(super) const fn kind(self) -> Option<Kind> {
+        Kind::of(self.number)
     }
 }
 
@@ -134,7 +139,7 @@ impl Allocator {
     #[inline]
     pub(super) fn note_block(&self, wanted: Wanted, len: usize, payload: *mut u8) {
         if let Some(recorder) = self.recorder()
-            && let Some(kind) = Kind::of(wanted.number)
+            && let Some(kind) = wanted.kind()
         {
             self.write(recorder, &Call { align: wanted.align, ..Call::of(kind, payload.addr(), len) });
         }

@@ -9,8 +9,7 @@
 
 use super::record::UNNOTED;
 use super::{Allocator, Misuse};
-use crate::observe::recorder::Call;
-use crate::observe::trace::Kind as Event;
+use crate::observe::trace::{Call, Kind as Event};
 use crate::os::call;
 use crate::slab::class::{self, LARGEST};
 use crate::slab::mark;

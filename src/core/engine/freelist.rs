@@ -61,15 +61,23 @@ impl<B> FreeList<B> {
         }
     }
 
+    fn strip(&self, site: usize) -> &Strip {
+        &self.runs.sites()[site]
+    }
+
+    fn strip_mut(&mut self, site: usize) -> &mut Strip {
+        &mut self.runs.sites_mut()[site]
+    }
+
     /// The strip and the header of the used block at `payload`.
     fn find(&self, payload: *mut u8) -> (usize, u32) {
         let Some(site) = self.runs.holding(payload.addr()) else { fatal!("no block at {payload:p}") };
-        (site, self.runs.sites()[site].granule_of(payload.addr()) - 1)
+        (site, self.strip(site).granule_of(payload.addr()) - 1)
     }
 
     /// Makes `size` granules behind granule `at` of strip `site` free.
     fn insert(&mut self, site: usize, at: u32, size: u32) {
-        let merged = self.runs.sites_mut()[site].insert(at, size);
+        let merged = self.strip_mut(site).insert(at, size);
         self.figures.free += (size as usize + 1) * GRANULE;
         self.figures.free_blocks += 1;
         self.figures.free_blocks -= merged as usize;
@@ -79,7 +87,7 @@ impl<B> FreeList<B> {
     /// Gives the used block at granule `at` of strip `site` just `size` granules of payload; it
     /// has `old` and the rest becomes free.
     fn shorten(&mut self, site: usize, at: u32, old: u32, size: u32) {
-        self.runs.sites_mut()[site].set_header(at, size);
+        self.strip_mut(site).set_header(at, size);
         if old > size {
             self.insert(site, at + 1 + size, old - size - 1);
             self.figures.splits += 1;
@@ -113,7 +121,7 @@ impl<B: Backing> FreeList<B> {
     /// The strip that ends where growth is adjacent, and the free bytes at its end.
     fn brink(&self) -> Option<(usize, usize)> {
         let site = self.runs.holding(self.runs.end().addr().checked_sub(1)?)?;
-        let free = self.runs.sites()[site].last().map_or(0, |(_, size)| size as usize + 1);
+        let free = self.strip(site).last().map_or(0, |(_, size)| size as usize + 1);
         Some((site, free * GRANULE))
     }
 
@@ -138,19 +146,19 @@ impl<B: Backing> FreeList<B> {
         let run = self.runs.take(&mut self.backing, least, want)?;
         self.figures.took(run.len);
         let adjacent = site.filter(|site| {
-            let strip = &self.runs.sites()[*site];
+            let strip = self.strip(*site);
             run.base == end && (strip.run.len + run.len) / GRANULE < NIL as usize
         });
         let (site, at) = match adjacent {
             Some(site) => {
-                let strip = &self.runs.sites()[site];
+                let strip = self.strip(site);
                 let (at, len) = (strip.granules(), strip.run.len + run.len);
                 self.runs.resize(site, len);
                 (site, at)
             }
             None => (self.runs.file(run, Note::BLANK), 0),
         };
-        let strip = &mut self.runs.sites_mut()[site];
+        let strip = self.strip_mut(site);
         let size = strip.granules() - at - 1;
         strip.note.high = strip.note.high.max(at + 1);
         self.figures.metadata += run.len - (size as usize + 1) * GRANULE;
@@ -180,7 +188,7 @@ impl<B: Backing> FreeList<B> {
     /// Makes the used block at granule `at` grow into the free node behind it; whether it has
     /// `size` granules of payload then.
     fn stretch(&mut self, site: usize, at: u32, size: u32) -> bool {
-        let strip = &mut self.runs.sites_mut()[site];
+        let strip = self.strip_mut(site);
         let old = strip.node(at).size;
         let Some(free) = strip.free_at(at + 1 + old).filter(|free| old + 1 + free >= size) else {
             return false;
@@ -195,14 +203,14 @@ impl<B: Backing> FreeList<B> {
 
     /// Whether granule `end` of strip `site`, or the free node there, is where the heap grows.
     fn is_at_brink(&self, site: usize, end: u32) -> bool {
-        let strip = &self.runs.sites()[site];
+        let strip = self.strip(site);
         let reaches = end == strip.granules() || strip.last().is_some_and(|(at, _)| at == end);
         reaches && self.brink().is_some_and(|(brink, _)| brink == site)
     }
 
     /// Gives strip `site` back, or what its last node has to spare beside `keep` bytes.
     fn trim_strip(&mut self, site: usize, keep: usize) -> bool {
-        let strip = &self.runs.sites()[site];
+        let strip = self.strip(site);
         let (run, Some((at, size))) = (strip.run, strip.last()) else { return false };
         let (len, bytes) = (run.len, (size as usize + 1) * GRANULE);
         let from = round_up(strip.address(at + 1).addr().saturating_add(keep), PAGE);
@@ -220,9 +228,9 @@ impl<B: Backing> FreeList<B> {
             return false;
         }
         let gone = end - from;
-        self.runs.sites_mut()[site].cut(at, (gone / GRANULE) as u32);
+        self.strip_mut(site).cut(at, (gone / GRANULE) as u32);
         self.runs.resize(site, len - gone);
-        let strip = &mut self.runs.sites_mut()[site];
+        let strip = self.strip_mut(site);
         strip.note.high = strip.note.high.min(strip.granules());
         self.figures.free -= gone;
         self.figures.gave(gone);
@@ -247,7 +255,7 @@ impl<B: Backing> Engine for FreeList<B> {
 
     fn locate(&self, address: usize) -> Result<Held, Fault> {
         let site = self.runs.holding(address).ok_or(Fault::Foreign)?;
-        let strip = &self.runs.sites()[site];
+        let strip = self.strip(site);
         let at = strip.granule_of(address);
         if !address.is_multiple_of(16) || at == 0 || at >= strip.granules() || !strip.is_header(at - 1) {
             return Err(Self::explain(strip, address));

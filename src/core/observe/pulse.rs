@@ -6,7 +6,7 @@
 //!            └ close together: one reading for sixteen        └ apart: one for each
 //! ```
 //!
-//! A reading costs ten nanoseconds where the processor is a virtual one, two thirds of what recording
+//! A reading costs ten nanoseconds where the processor is a virtual one, more than what recording
 //! a call costs beside it. A trace has microseconds, and sixteen calls that are close together are made in one.
 //! A pause in the midst of such sixteen is seen up to fifteen calls late.
 
@@ -14,8 +14,8 @@ use core::cell::Cell;
 
 use crate::os::thread;
 
-/// Calls that one reading serves where they are close together.
-const CLOSE: u32 = 16;
+/// Words of calls that one reading serves where they are close together.
+const CLOSE: u64 = 16;
 
 /// Ticks from one call to the next, on the average, up to which they are: a tenth of a microsecond.
 const APART: u64 = 256;
@@ -24,41 +24,43 @@ const APART: u64 = 256;
 #[derive(Debug)]
 pub struct Pulse {
     last: Cell<u64>,
-    /// Whose call it was read for.
+    /// Whose call it was read for, and the number of its word.
     thread: Cell<u32>,
-    /// Calls that the reading serves, and those of them that are to come.
-    serves: Cell<u32>,
-    left: Cell<u32>,
+    number: Cell<u64>,
+    /// The number of the first word that the reading does not serve.
+    until: Cell<u64>,
 }
 
 impl Pulse {
-    /// The ticks of a call that `thread` makes now.
+    /// The ticks of a call that `thread` makes now and whose word is `number`.
     #[inline]
-    pub fn ticks(&self, thread: u32) -> u64 {
-        let left = self.left.get();
-        if left == 0 || self.thread.get() != thread {
-            return self.read(thread, thread::ticks());
+    pub fn ticks(&self, thread: u32, number: u64) -> u64 {
+        if self.serves(number) && self.thread.get() == thread {
+            return self.last.get();
         }
-        self.left.set(left - 1);
-        self.last.get()
+        self.read(thread, number, thread::ticks())
+    }
+
+    /// Whether the last reading serves the word `number` too, if the same thread writes it.
+    #[inline]
+    pub fn serves(&self, number: u64) -> bool {
+        number < self.until.get()
     }
 
     /// The counter says `now`.
-    fn read(&self, thread: u32, now: u64) -> u64 {
-        let made = u64::from(self.serves.get() - self.left.get());
+    fn read(&self, thread: u32, number: u64, now: u64) -> u64 {
+        let made = number.wrapping_sub(self.number.replace(number));
         let passed = now.wrapping_sub(self.last.replace(now));
-        let is_close = made > 0 && passed < made * APART && self.thread.get() == thread;
-        let serves = if is_close { CLOSE } else { 1 };
+        let is_known = self.until.get() > 0 && self.thread.replace(thread) == thread;
+        let serves = if is_known && passed < made.saturating_mul(APART) { CLOSE } else { 1 };
         self.thread.set(thread);
-        self.serves.set(serves);
-        self.left.set(serves - 1);
+        self.until.set(number + serves);
         now
     }
 
     /// The next call reads the counter.
     pub fn forget(&self) {
-        self.left.set(0);
-        self.serves.set(0);
+        self.until.set(0);
     }
 }
 
@@ -68,19 +70,15 @@ mod tests {
 
     use super::*;
 
-    fn pulse() -> Pulse {
-        Pulse { last: Cell::new(0), thread: Cell::new(0), serves: Cell::new(0), left: Cell::new(0) }
-    }
-
-    /// Which of the calls at `times`, each of one of two threads, read the counter.
+    /// Which of the calls at `times`, each of one of two threads and of one word, read the counter.
     fn readings(calls: impl Iterator<Item = (u32, u64)>) -> Vec<usize> {
-        let pulse = pulse();
-        let reads = calls.enumerate().filter(|(_, (thread, now))| {
-            let serves = pulse.left.get() > 0 && pulse.thread.get() == *thread;
-            if serves {
-                pulse.left.set(pulse.left.get() - 1);
-            } else {
-                pulse.read(*thread, *now);
+        let pulse =
+            Pulse { last: Cell::new(0), thread: Cell::new(0), number: Cell::new(0), until: Cell::new(0) };
+        let reads = calls.enumerate().filter(|&(at, (thread, now))| {
+            let number = 1 + at as u64;
+            let serves = pulse.serves(number) && pulse.thread.get() == thread;
+            if !serves {
+                pulse.read(thread, number, now);
             }
             !serves
         });

@@ -2,27 +2,29 @@
 //!
 //! ```text
 //!   file     │ window │ window │ window          64 KiB at first, then twice as large, up to 1 MiB
-//!                              ▲ mapped: a slot is taken by moving `next`, then filled
+//!                              ▲ mapped: words are taken by moving `next`, then written
 //! ```
 //!
-//! A slot that is filled is the file's, whatever becomes of the process: a signal, an exec, `_exit`
+//! A word that is written is the file's, whatever becomes of the process: a signal, an exec, `_exit`
 //! lose nothing, and there is nothing to flush.
 //!
 //! - **Q1** One thread records at a time: the holder of the recorder's own lock, or a signal handler
-//!   that interrupted it. A handler takes slots behind the one that was being filled. The holder
+//!   that interrupted it. A handler takes words behind those that were being written. The holder
 //!   waits for no other lock.
-//! - **Q2** The window of a slot that is being filled stays mapped: only the outermost call of a
+//! - **Q2** The window of a word that is being written stays mapped: only the outermost call of a
 //!   thread gives windows back.
 //! - **Q3** In a forked process all of [`Live`] is zero: it begins a file of its own and never
 //!   writes into its parent's.
+//! - **Q4** A window says by itself of which thread and of what time its calls are: its first call has
+//!   words for both. While one thread is the turn's favourite, all calls are its own.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::place::{self, Path};
 use super::pulse::Pulse;
 use super::report::Process;
-use super::trace::{CHUNK_HEAD, Chunk, FILE_HEAD, Kind, Maker, SLOT, Slot, file_head};
+use super::trace::{CHUNK_HEAD, Call, Chunk, FILE_HEAD, Kind, MOST_WORDS, Maker, WORD, file_head};
 use crate::os::out::complain;
 use crate::os::turn::Turn;
 use crate::os::window::{self, Identity, Open, Refusal};
@@ -32,7 +34,7 @@ use crate::os::{PAGE, clock, file, thread};
 const FIRST_WINDOW: usize = 64 << 10;
 const LARGEST_WINDOW: usize = 1 << 20;
 
-/// Most slots between two stamps.
+/// Most words between two stamps.
 const STAMP_EVERY: u64 = 4096;
 
 /// Most files with one name and different numbers.
@@ -55,22 +57,23 @@ struct Live {
     stage: AtomicU32,
     /// Who records.
     turn: Turn,
-    /// Calls of this recorder that are under way, one inside the other.
-    depth: Cell<u32>,
-    /// The number of the next slot.
+    /// The number of the next word.
     next: AtomicU64,
-    /// The numbers of the window's first slot and of the one behind its last.
+    /// The numbers of the window's first word and of the one behind its last.
     first: AtomicU64,
     end: AtomicU64,
-    /// The first slot.
-    slots: AtomicPtr<u8>,
+    /// The first word.
+    words: AtomicPtr<u8>,
     /// The window.
     window: Cell<*mut u8>,
     window_len: Cell<usize>,
     /// Bytes of the file.
     size: Cell<usize>,
-    /// The slot at which a stamp is due.
+    /// The word at which a stamp is due.
     stamp_at: Cell<u64>,
+    /// What the window said last ([Q4](self)); 0 before it has said anything.
+    thread: Cell<u32>,
+    ticks: Cell<u64>,
     /// The processor's counter.
     pulse: Pulse,
 }
@@ -97,25 +100,18 @@ pub struct Recorder {
 
 const BYTES: usize = size_of::<Recorder>().next_multiple_of(PAGE) + PAGE;
 
-/// What is to be recorded.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
-    /// What it is.
-    pub kind: Kind,
-    /// The alignment asked for.
-    pub align: usize,
-    /// Bytes wanted.
-    pub len: usize,
-    /// The block; for a realloc, where it was.
-    pub address: usize,
-    /// For a realloc, where the block is now.
-    pub moved_to: usize,
-}
+impl Live {
+    /// The place of the word `number`, if the window has room for any call from there on.
+    #[inline]
+    fn place_of(&self, number: u64) -> Option<*mut u8> {
+        let within = number.wrapping_sub(self.first.load(Ordering::Relaxed)) as usize * WORD;
+        let place = self.words.load(Ordering::Relaxed).wrapping_add(within);
+        (number + MOST_WORDS as u64 <= self.end.load(Ordering::Relaxed)).then_some(place)
+    }
 
-impl Call {
-    /// A call without an alignment.
-    pub const fn of(kind: Kind, address: usize, len: usize) -> Self {
-        Self { kind, align: 1, len, address, moved_to: address }
+    /// Whether the window has room for another call.
+    fn has_room(&self) -> bool {
+        self.place_of(self.next.load(Ordering::Relaxed)).is_some()
     }
 }
 
@@ -183,10 +179,11 @@ impl Recorder {
         live.end.store(0, Ordering::Relaxed);
         live.next.store(0, Ordering::Relaxed);
         live.first.store(0, Ordering::Relaxed);
-        live.depth.set(0);
         live.window_len.set(0);
         live.size.set(0);
         live.stamp_at.set(0);
+        live.thread.set(0);
+        live.ticks.set(0);
         live.pulse.forget();
         self.enter_stage(Stage::Fresh);
     }
@@ -210,7 +207,7 @@ impl Recorder {
             let open = self.create(process)?;
             self.kept.identity.set(window::identity(open.fd).ok_or(window::NO_FILE)?);
             self.kept.open.set(open);
-            self.add_window(FIRST_WINDOW)
+            self.add_window(FIRST_WINDOW, true)
         });
         match began {
             Ok(()) => self.enter_stage(Stage::On),
@@ -229,88 +226,110 @@ impl Recorder {
     }
 
     /// Writes down a call.
+    #[inline]
     pub fn record(&self, call: &Call) {
+        if !call.word().is_some_and(|word| self.record_quickly(word)) {
+            self.record_carefully(call);
+        }
+    }
+
+    /// Writes down a call of one word, if the window knows all else of it and the thread need not wait: such
+    /// are most of them where they are many.
+    #[inline(never)]
+    fn record_quickly(&self, word: u64) -> bool {
+        let live = &self.live;
+        let Some(_favour) = live.turn.enter_favoured() else { return false };
+        let number = live.next.load(Ordering::Relaxed);
+        // The thread is the favourite, and so that of the last reading ([Q4](self)).
+        if !live.pulse.serves(number) {
+            return false;
+        }
+        let Some(mut place) = live.place_of(number) else { return false };
+        // SAFETY: [Q1]
+        let taken = unsafe { thread::exchange_alone(live.next.as_ptr(), number, number + 1) };
+        if taken {
+            put(&mut place, word);
+        }
+        taken
+    }
+
+    #[inline(never)]
+    fn record_carefully(&self, call: &Call) {
         if !self.is_on() {
             return;
         }
-        let _turn = self.live.turn.enter();
-        // A handler that comes in between leaves it as it was.
-        let depth = &self.live.depth;
-        depth.set(depth.get() + 1);
-        compiler_fence(Ordering::SeqCst);
-        let moves = call.kind == Kind::Resize && call.moved_to != call.address;
-        if let Some((number, place)) = self.reserve(if moves { 2 } else { 1 }) {
-            let thread = thread::number();
-            let slot = Slot {
-                kind: call.kind,
-                align_log: call.align.trailing_zeros() as u8,
-                thread,
-                ticks: self.live.pulse.ticks(thread),
-                len: call.len as u64,
-                address: call.address as u64,
-            };
-            fill(place, &slot);
-            if moves {
-                let moved = Slot { kind: Kind::Moved, address: call.moved_to as u64, ..slot };
-                fill(place.wrapping_add(SLOT), &moved);
-            }
-            if number >= self.live.stamp_at.get() {
-                self.stamp();
-            }
+        let turn = self.live.turn.enter();
+        let thread = thread::number();
+        let ticks = self.live.pulse.ticks(thread, self.live.next.load(Ordering::Relaxed));
+        let Some((number, mut place)) = self.reserve(thread, ticks, call.words(), turn.is_some()) else {
+            return;
+        };
+        call.each_word(|word| put(&mut place, word));
+        if number >= self.live.stamp_at.get() {
+            self.stamp_within(turn.is_some());
         }
-        compiler_fence(Ordering::SeqCst);
-        depth.set(depth.get() - 1);
     }
 
     /// Writes down what the clock says at this tick.
     pub fn stamp(&self) {
-        if !self.is_on() {
-            return;
+        if self.is_on() {
+            let turn = self.live.turn.enter();
+            self.stamp_within(turn.is_some());
         }
-        let _turn = self.live.turn.enter();
-        let Some((number, place)) = self.reserve(1) else { return };
-        self.live.stamp_at.set(number + (number + 16).min(STAMP_EVERY));
+    }
+
+    fn stamp_within(&self, is_outermost: bool) {
         let before = thread::ticks();
         let now = clock::nanoseconds();
         let ticks = before + thread::ticks().wrapping_sub(before) / 2;
         self.live.pulse.forget();
-        fill(
-            place,
-            &Slot { kind: Kind::Stamp, align_log: 0, thread: thread::number(), ticks, len: now, address: 0 },
-        );
+        let Some((number, mut place)) = self.reserve(thread::number(), ticks, 1, is_outermost) else {
+            return;
+        };
+        self.live.stamp_at.set(number + (number + 16).min(STAMP_EVERY));
+        put(&mut place, Kind::Stamp.word(now));
     }
 
-    /// Takes `count` slots in a row: the number of the first, and its place.
+    /// Takes `count` words in a row for what `thread` does at `ticks`, behind those that say so: the number
+    /// of the first word, and the place of those that are to be written.
     #[inline]
-    fn reserve(&self, count: u64) -> Option<(u64, *mut u8)> {
+    fn reserve(&self, thread: u32, ticks: u64, count: u64, is_outermost: bool) -> Option<(u64, *mut u8)> {
         let live = &self.live;
         loop {
             let number = live.next.load(Ordering::Relaxed);
-            if number + count > live.end.load(Ordering::Relaxed) {
-                self.extend(count)?;
+            let Some(mut place) = live.place_of(number) else {
+                self.extend(is_outermost)?;
                 continue;
-            }
-            let within = number.wrapping_sub(live.first.load(Ordering::Relaxed)) as usize * SLOT;
-            let place = live.slots.load(Ordering::Relaxed).wrapping_add(within);
+            };
+            let (other_thread, other_ticks) = (live.thread.get() != thread, live.ticks.get() != ticks);
+            let behind = number + u64::from(other_thread) + u64::from(other_ticks) + count;
             // A handler that came in between has moved `next`, and perhaps the window: then again.
             // SAFETY: [Q1]
-            if unsafe { thread::exchange_alone(live.next.as_ptr(), number, number + count) } {
-                return Some((number, place));
+            if !unsafe { thread::exchange_alone(live.next.as_ptr(), number, behind) } {
+                continue;
             }
+            if other_thread {
+                put(&mut place, Kind::Thread.word(thread.into()));
+                live.thread.set(thread);
+            }
+            if other_ticks {
+                put(&mut place, Kind::Ticks.word(ticks));
+                live.ticks.set(ticks);
+            }
+            return Some((number, place));
         }
     }
 
-    /// Another window, with room for `count` slots.
+    /// Another window, with room for any call.
     #[cold]
     #[inline(never)]
-    fn extend(&self, count: u64) -> Option<()> {
+    fn extend(&self, is_outermost: bool) -> Option<()> {
         let live = &self.live;
         let extended = window::undisturbed(|| {
-            if live.next.load(Ordering::Relaxed) + count <= live.end.load(Ordering::Relaxed) || !self.is_on()
-            {
+            if live.has_room() || !self.is_on() {
                 return Ok(());
             }
-            self.add_window(live.size.get().min(LARGEST_WINDOW))
+            self.add_window(live.size.get().min(LARGEST_WINDOW), is_outermost)
         });
         if let Err(refusal) = extended {
             self.enter_stage(Stage::Off);
@@ -320,7 +339,7 @@ impl Recorder {
     }
 
     /// Appends and maps a window of `len` bytes.
-    fn add_window(&self, len: usize) -> Result<(), Refusal> {
+    fn add_window(&self, len: usize, is_outermost: bool) -> Result<(), Refusal> {
         let live = &self.live;
         let open = self.opened()?;
         let size = live.size.get();
@@ -340,11 +359,14 @@ impl Recorder {
         let old = live.window.replace(window);
         let old_len = live.window_len.replace(len);
         live.size.set(size + len);
-        live.slots.store(window.wrapping_add(lead + CHUNK_HEAD), Ordering::Relaxed);
+        live.words.store(window.wrapping_add(lead + CHUNK_HEAD), Ordering::Relaxed);
+        live.thread.set(0);
+        live.ticks.set(0);
         live.next.store(first, Ordering::Relaxed);
+        live.pulse.forget();
         live.first.store(first, Ordering::Relaxed);
         live.end.store(first + u64::from(chunk.events), Ordering::Relaxed);
-        if old_len > 0 && live.depth.get() <= 1 {
+        if old_len > 0 && is_outermost {
             // SAFETY: [Q2]
             unsafe { window::unmap(old, old_len) };
         }
@@ -433,14 +455,11 @@ impl Recorder {
     }
 }
 
-/// Fills the slot at `place`, the word with its kind last ([W2](super::trace)).
+/// Writes a word at `place`, which moves on behind it ([W2](super::trace)).
 #[inline]
-fn fill(place: *mut u8, slot: &Slot) {
-    let words = slot.words();
-    let place = place.cast::<u64>();
-    // SAFETY: [Q2]: a slot that was taken, of this window.
-    unsafe { place.wrapping_add(1).copy_from_nonoverlapping(words[1..].as_ptr(), words.len() - 1) };
-    // SAFETY: as above; slots are aligned.
-    let first = unsafe { AtomicU64::from_ptr(place) };
-    first.store(words[0], Ordering::Release);
+fn put(place: &mut *mut u8, word: u64) {
+    // SAFETY: [Q2]: a word that was taken, of this window; words are aligned.
+    let at = unsafe { AtomicU64::from_ptr(place.cast()) };
+    at.store(word.to_le(), Ordering::Release);
+    *place = place.wrapping_add(WORD);
 }

@@ -230,6 +230,24 @@ pub fn ask_number() -> u32 {
     number
 }
 
+const MEMBARRIER_EXPEDITED: usize = 1 << 3;
+const MEMBARRIER_REGISTER_EXPEDITED: usize = 1 << 4;
+
+/// Asks for [`barrier`] in this process; whether the system has it (Linux 4.14 does).
+pub fn enable_barrier() -> bool {
+    membarrier(MEMBARRIER_REGISTER_EXPEDITED)
+}
+
+/// Every running thread of the process passes a full barrier; whether they did.
+pub fn barrier() -> bool {
+    membarrier(MEMBARRIER_EXPEDITED)
+}
+
+fn membarrier(command: usize) -> bool {
+    // SAFETY: orders memory only.
+    unsafe { system_call(libc::SYS_membarrier, [command, 0, 0, 0]) == 0 }
+}
+
 /// Registers of a stopped thread, as ptrace(2) tells them, and the places of two of them.
 #[cfg(target_arch = "x86_64")]
 pub const REGISTERS: usize = size_of::<libc::user_regs_struct>() / 8;

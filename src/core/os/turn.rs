@@ -1,21 +1,32 @@
-//! A turn: a lock that is given back by a plain store.
+//! A turn: a lock that is given back by a plain store, and taken by one where one thread takes it all
+//! the time.
 //!
 //! ```text
-//!   word   0 free │ owner        a waiter looks ─► gives way ─► sleeps a little, and looks again
+//!   word     0 free │ owner        a waiter looks ─► gives way ─► sleeps a little, and looks again
+//!   favours  nobody │ owner ──► inside   0 │ owner
+//!              ▲ 1024 turns in a row        ▲ waited for by whoever takes the word, after a barrier in
+//!                                             all threads of the process
 //! ```
 //!
 //! Nobody has to be woken: so leaving costs nothing, half of what [`super::lock`] costs. It suits
-//! work that is done millions of times and hardly ever waited for.
+//! work that is done millions of times and hardly ever waited for. A locked instruction waits until all
+//! that was read and written before is there: a thread whose memory is not in the cache loses by that
+//! several times what the instruction itself costs. The favourite needs none.
 //!
 //! - **L3** A thread never waits for its own turn: [`Turn::enter`] says `None` then, to a signal
 //!   handler that interrupted it.
 //! - **L4** Waiters end up asleep for a moment at a time: one of a higher priority does not keep the
 //!   holder from going on.
+//! - **L5** Who takes the word goes on only when nobody is the favourite, and the last one is outside: the
+//!   favourite says that it is inside before it looks whether it still is the favourite, and the other one
+//!   takes the favour back before it looks whether somebody is inside. Of these four steps the barrier
+//!   keeps the order.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
-use super::call;
 use super::lock::me;
+use super::{call, thread};
 
 const FREE: u32 = 0;
 
@@ -23,29 +34,87 @@ const FREE: u32 = 0;
 const SPINS: u32 = 50;
 const GIVES: u32 = 20;
 
+/// Turns in a row that make a favourite: to take its favour back costs as much as some hundred turns.
+const STREAK: u32 = 1024;
+
 /// Who may go on. Zero is a free one.
 pub struct Turn {
     word: AtomicU32,
+    /// Who need not take the word.
+    favours: AtomicU32,
+    /// The favourite, while it has the turn.
+    inside: AtomicU32,
+    /// Who took the word last, and how often in a row.
+    last: Cell<u32>,
+    streak: Cell<u32>,
 }
 
 /// The right to go on; leaving scope gives it back.
 pub struct Mine<'a> {
-    turn: &'a Turn,
+    /// The word that says so.
+    held: &'a AtomicU32,
 }
 
 impl Turn {
     /// Waits for the turn; `None` if this very thread has it ([L3](self)).
     #[inline]
     pub fn enter(&self) -> Option<Mine<'_>> {
+        self.enter_favoured().or_else(|| self.enter_by_word())
+    }
+
+    /// The turn, if this thread is the favourite and has not got it.
+    #[inline]
+    pub fn enter_favoured(&self) -> Option<Mine<'_>> {
         let me = me();
-        // Not `then_some`: a turn that is made is given back when it is dropped.
-        (self.take(me) || self.wait(me)).then(|| Mine { turn: self })
+        if self.favours.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) != FREE {
+            return None;
+        }
+        self.inside.store(me, Ordering::Relaxed);
+        // [L5]: the processor may turn these round, but for the barrier.
+        compiler_fence(Ordering::SeqCst);
+        let is_favoured = self.favours.load(Ordering::Acquire) == me;
+        // Whether or not it may be kept: a turn that is dropped is given back.
+        let turn = Mine { held: &self.inside };
+        is_favoured.then_some(turn)
+    }
+
+    #[inline(never)]
+    fn enter_by_word(&self) -> Option<Mine<'_>> {
+        let me = me();
+        if self.inside.load(Ordering::Relaxed) == me || !(self.take(me) || self.wait(me)) {
+            return None;
+        }
+        if self.favours.load(Ordering::Relaxed) != FREE {
+            self.disfavour();
+        }
+        let streak = if self.last.replace(me) == me { self.streak.get() + 1 } else { 0 };
+        self.streak.set(streak % STREAK);
+        if streak == STREAK && thread::enable_barrier() {
+            self.favours.store(me, Ordering::Relaxed);
+        }
+        Some(Mine { held: &self.word })
+    }
+
+    /// Nobody is the favourite any more ([L5](self)); the caller has the word.
+    #[cold]
+    #[inline(never)]
+    fn disfavour(&self) {
+        self.favours.store(FREE, Ordering::Relaxed);
+        if !thread::barrier() {
+            // Forbidden meanwhile. A store does not take that long to be seen.
+            call::doze();
+        }
+        let mut round = 0u32;
+        while self.inside.load(Ordering::Acquire) != FREE {
+            pause(&mut round);
+        }
     }
 
     /// Whether this thread has the turn.
     #[inline]
     pub fn is_mine(&self) -> bool {
-        self.word.load(Ordering::Relaxed) == me()
+        let me = me();
+        self.word.load(Ordering::Relaxed) == me || self.inside.load(Ordering::Relaxed) == me
     }
 
     #[inline]
@@ -66,15 +135,7 @@ impl Turn {
             if now == FREE && self.take(me) {
                 return true;
             }
-            round += 1;
-            if round < SPINS {
-                core::hint::spin_loop();
-            } else if round < SPINS + GIVES {
-                call::give_way::<()>();
-            } else {
-                call::doze();
-                round = SPINS;
-            }
+            pause(&mut round);
         }
     }
 
@@ -84,16 +145,31 @@ impl Turn {
     ///
     /// This process is the child, and has no other thread yet.
     pub unsafe fn inherit(&self) {
-        if self.word.load(Ordering::Relaxed) != me() {
-            self.word.store(FREE, Ordering::Relaxed);
+        for word in [&self.word, &self.inside, &self.favours] {
+            if word.load(Ordering::Relaxed) != me() {
+                word.store(FREE, Ordering::Relaxed);
+            }
         }
+    }
+}
+
+/// Lets the holder go on, for longer with every round.
+fn pause(round: &mut u32) {
+    *round += 1;
+    if *round < SPINS {
+        core::hint::spin_loop();
+    } else if *round < SPINS + GIVES {
+        call::give_way::<()>();
+    } else {
+        call::doze();
+        *round = SPINS;
     }
 }
 
 impl Drop for Mine<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.turn.word.store(FREE, Ordering::Release);
+        self.held.store(FREE, Ordering::Release);
     }
 }
 
@@ -101,35 +177,87 @@ impl Drop for Mine<'_> {
 mod tests {
     use super::*;
     use core::sync::atomic::AtomicU64;
+    use std::vec::Vec;
 
-    #[test]
-    fn a_thread_is_refused_the_turn_that_it_has() {
-        let turn = Turn { word: AtomicU32::new(FREE) };
+    // SAFETY: the cells are the holder's.
+    unsafe impl Sync for Turn {}
 
-        let first = turn.enter();
-        let second = turn.enter();
+    fn turn() -> Turn {
+        let word = || AtomicU32::new(FREE);
+        Turn { word: word(), favours: word(), inside: word(), last: Cell::new(0), streak: Cell::new(0) }
+    }
 
-        assert!(first.is_some());
-        assert!(second.is_none());
-        assert_ne!(turn.word.load(Ordering::Relaxed), FREE, "the refusal gave it back");
+    /// A turn whose favourite this thread is.
+    fn favouring() -> Turn {
+        let turn = turn();
+        (0..=STREAK).for_each(|_| drop(turn.enter().expect("free")));
+        assert_eq!(turn.favours.load(Ordering::Relaxed), me());
+        turn
     }
 
     #[test]
-    fn four_threads_never_lose_an_increment() {
-        let turn = Turn { word: AtomicU32::new(FREE) };
+    fn a_thread_is_refused_the_turn_that_it_has() {
+        for turn in [turn(), favouring()] {
+            let first = turn.enter();
+            let second = turn.enter();
+
+            assert!(first.is_some());
+            assert!(second.is_none());
+            assert!(turn.is_mine(), "the refusal gave it back");
+            drop(first);
+            assert!(!turn.is_mine());
+        }
+    }
+
+    #[test]
+    fn a_favourite_that_lost_the_favour_within_its_turn_is_refused_it_again() {
+        let turn = favouring();
+        let mine = turn.enter();
+
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| drop(turn.enter().expect("a turn")));
+            while turn.favours.load(Ordering::Relaxed) != FREE {
+                std::thread::yield_now();
+            }
+            assert!(turn.enter().is_none());
+            assert!(!other.is_finished());
+            drop(mine);
+        });
+
+        assert!(turn.enter().is_some());
+    }
+
+    /// Threads that take as many turns as they are told, each time in so many pieces, lose nothing.
+    fn count(turns: &[u64]) {
+        let turn = turn();
         let sum = AtomicU64::new(0);
 
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..20_000 {
-                        let _mine = turn.enter().unwrap();
+            for &turns in turns {
+                let (turn, sum) = (&turn, &sum);
+                scope.spawn(move || {
+                    for _ in 0..turns {
+                        let _mine = turn.enter().expect("a turn");
                         sum.store(sum.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
                     }
                 });
             }
         });
 
-        assert_eq!(sum.load(Ordering::Relaxed), 80_000);
+        assert_eq!(sum.load(Ordering::Relaxed), turns.iter().sum());
+    }
+
+    #[test]
+    fn four_threads_never_lose_an_increment() {
+        count(&[20_000; 4]);
+    }
+
+    #[test]
+    fn a_favourite_and_others_that_come_now_and_then_lose_none() {
+        let now_and_then: Vec<u64> = (0..40).map(|n| 1 + n % 3).collect();
+
+        for _ in 0..20 {
+            count(&[&[200_000][..], &now_and_then].concat());
+        }
     }
 }

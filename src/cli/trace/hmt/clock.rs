@@ -5,21 +5,22 @@
 //!   time    linear between two stamps, and behind the last as between the two before
 //! ```
 
-use super::raw::{Kind, Slot};
-
-/// The stamps of a file, and the place between them at which the last question was.
+/// The two stamps around the calls at hand.
+#[derive(Debug, Default)]
 pub struct Clock {
-    stamps: Vec<Stamp>,
-    at: usize,
-    /// The last answer, and the ticks that it was given for.
+    before: Option<Stamp>,
+    after: Option<Stamp>,
+    /// The last answer.
     last: u64,
-    asked: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Stamp {
-    ticks: u64,
-    nanoseconds: u64,
+/// What the clock said at some tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The tick.
+    pub ticks: u64,
+    /// What the clock said.
+    pub nanoseconds: u64,
 }
 
 /// Nanoseconds from one stamp to the next, for so many of the ticks between them.
@@ -33,28 +34,16 @@ fn part(ticks: u64, a: Stamp, b: Stamp) -> u64 {
 }
 
 impl Clock {
-    /// The clock of a file with these slots.
-    pub fn of(slots: impl Iterator<Item = Slot>) -> Self {
-        let stamps = slots
-            .filter(|slot| slot.kind == Kind::Stamp)
-            .map(|slot| Stamp { ticks: slot.ticks, nanoseconds: slot.len })
-            .collect();
-        Self { stamps, at: 0, last: 0, asked: u64::MAX }
+    /// The calls that come now were made before `stamp`.
+    pub fn approach(&mut self, stamp: Stamp) {
+        self.before = self.after.replace(stamp);
     }
 
     /// The time at `ticks` in microseconds, never before the one said last.
     pub fn micros(&mut self, ticks: u64) -> u64 {
-        if ticks == self.asked {
-            return self.last;
-        }
-        self.asked = ticks;
-        while self.stamps.get(self.at + 2).is_some_and(|_| self.stamps[self.at + 1].ticks <= ticks) {
-            self.at += 1;
-        }
-        let now = match self.stamps[self.at.min(self.stamps.len())..] {
-            [] => 0,
-            [only] => only.nanoseconds,
-            [a, b, ..] => a.nanoseconds.saturating_add(part(ticks.saturating_sub(a.ticks), a, b)),
+        let now = match (self.before, self.after) {
+            (Some(a), Some(b)) => a.nanoseconds.saturating_add(part(ticks.saturating_sub(a.ticks), a, b)),
+            (_, only) => only.map_or(0, |only| only.nanoseconds),
         };
         self.last = self.last.max(now / 1000);
         self.last
@@ -65,19 +54,22 @@ impl Clock {
 mod tests {
     use super::*;
 
+    /// A clock behind these stamps.
     fn clock(stamps: &[(u64, u64)]) -> Clock {
-        let slot =
-            |&(ticks, len)| Slot { kind: Kind::Stamp, align_log: 0, thread: 0, ticks, len, address: 0 };
-        Clock::of(stamps.iter().map(slot))
+        let mut clock = Clock::default();
+        stamps.iter().for_each(|&(ticks, nanoseconds)| clock.approach(Stamp { ticks, nanoseconds }));
+        clock
     }
 
     #[test]
     fn time_is_linear_between_stamps_and_behind_them() {
-        let mut clock = clock(&[(100, 1_000_000), (200, 2_000_000), (300, 6_000_000)]);
+        let mut clock = clock(&[(100, 1_000_000), (200, 2_000_000)]);
+        let times = [100, 150, 200].map(|ticks| clock.micros(ticks));
+        clock.approach(Stamp { ticks: 300, nanoseconds: 6_000_000 });
+        let later = [250, 275, 400].map(|ticks| clock.micros(ticks));
 
-        let times = [100, 150, 200, 250, 275, 400].map(|ticks| clock.micros(ticks));
-
-        assert_eq!(times, [1000, 1500, 2000, 4000, 5000, 10_000]);
+        assert_eq!(times, [1000, 1500, 2000]);
+        assert_eq!(later, [4000, 5000, 10_000]);
     }
 
     #[test]

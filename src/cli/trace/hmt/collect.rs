@@ -1,19 +1,16 @@
-//! The slots of a raw file as events: addresses become ids, ticks become microseconds.
+//! The words of a raw file as events: addresses become ids, ticks become microseconds.
 //!
 //! ```text
-//!   slot   │ malloc 0x10 │ realloc 0x10 │ moved 0x40 │ hole │ free 0x40 │
-//!   event  │ malloc #0   │ realloc #0                │      │ free #0   │
+//!   word    │ malloc 0x10 │ to 0x40 │ realloc 0x10 │ 0 │ free 0x40 │ stamp │
+//!   event   │ malloc #0   │         │ realloc #0   │   │ free #0   │       │
+//!                                                                   ▲ now the times of those before are known
 //! ```
 //!
 //! What cannot be matched is counted and left out: a child whose parent did not record may free what
 //! its trace never saw.
 
-use std::ops::Deref;
-
-use super::Broken;
-use super::clock::Clock;
-use super::raw::{Kind as Raw, SLOT, Slot};
-use super::reader::Reader;
+use super::clock::{Clock, Stamp};
+use super::raw::{Decoder, Kind as Raw, Note};
 use crate::trace::slots::Slots;
 use crate::trace::{Event, Kind};
 
@@ -40,6 +37,11 @@ pub struct Translator {
     begin: Option<u64>,
     /// What could not be matched so far.
     pub losses: Losses,
+}
+
+/// The name of the block at `address`: neighbours at multiples of sixteen bytes have names in a row.
+const fn name(address: u64) -> u64 {
+    address.rotate_right(4)
 }
 
 /// A call in terms of addresses.
@@ -75,11 +77,11 @@ impl Translator {
         let gone = |id| Event { align_log: 0, ..event(Kind::Free, id, 0) };
         match call.kind {
             Kind::FreeNull => events.push(event(Kind::FreeNull, 0, 0)),
-            Kind::Free => match self.slots.free(call.address) {
+            Kind::Free => match self.slots.free(name(call.address)) {
                 Some(id) => events.push(gone(id)),
                 None => self.losses.unknown += 1,
             },
-            Kind::Resize => match self.slots.rename(call.old, call.address) {
+            Kind::Resize => match self.slots.rename(name(call.old), name(call.address)) {
                 Some((id, lost)) => {
                     events.extend(lost.map(gone));
                     self.losses.unfreed += u64::from(lost.is_some());
@@ -95,7 +97,7 @@ impl Translator {
     }
 
     fn allocate(&mut self, kind: Kind, call: &Call, time: u64, events: &mut Vec<Event>) {
-        let (id, lost) = self.slots.allocate(call.address);
+        let (id, lost) = self.slots.allocate(name(call.address));
         let event = |kind, id, len, align_log| Event { kind, align_log, thread: call.thread, id, len, time };
         if let Some(lost) = lost {
             self.losses.unfreed += 1;
@@ -105,82 +107,127 @@ impl Translator {
     }
 }
 
-/// Events that are handed over at once.
-const BATCH: usize = 1 << 14;
+/// The calls of one process on their way to events.
+pub struct Collector {
+    decoder: Decoder,
+    /// Calls whose times are not known yet.
+    untimed: Vec<Note>,
+    clock: Clock,
+    translator: Translator,
+    /// Events that nobody has taken yet.
+    pub events: Vec<Event>,
+}
 
-/// Hands the events of a raw file to `see` in order until it says `false`; what was lost.
-pub fn each<B: Deref<Target = [u8]>>(
-    reader: &Reader<B>,
-    see: &mut dyn FnMut(&[Event]) -> bool,
-) -> Result<Losses, Broken> {
-    let stamps = reader.slots().filter(|(_, bytes)| bytes[0] == Raw::Stamp as u8);
-    let mut clock = Clock::of(stamps.filter_map(|(_, bytes)| Slot::of(bytes)));
-    let mut translator = Translator::new();
-    let mut events = Vec::with_capacity(BATCH + 2);
-    let mut slots = reader.slots().peekable();
-    while let Some((offset, bytes)) = slots.next() {
-        let slot = Slot::of(bytes).filter(|slot| slot.align_log < 32);
-        let slot = slot.ok_or_else(|| Broken::new(offset, "not a slot"))?;
-        let kind = match slot.kind {
-            // A move behind no realloc: the process was killed between the two.
-            Raw::Stamp | Raw::Moved => continue,
-            Raw::Allocate | Raw::Inherited => Kind::Allocate,
-            Raw::Zeroed => Kind::Zeroed,
-            Raw::Aligned => Kind::Aligned,
-            Raw::Resize => Kind::Resize,
-            Raw::Free => Kind::Free,
-            Raw::FreeNull => Kind::FreeNull,
-        };
-        let moves = |(_, next): &(usize, &[u8; SLOT])| next[0] == Raw::Moved as u8;
-        let moved = if kind == Kind::Resize { slots.next_if(moves) } else { None };
-        let moved = moved.and_then(|(_, next)| Slot::of(next));
-        let call = Call {
-            kind,
-            align_log: slot.align_log,
-            thread: slot.thread,
-            time: clock.micros(slot.ticks),
-            len: slot.len,
-            address: moved.map_or(slot.address, |moved| moved.address),
-            old: slot.address,
-        };
-        translator.translate(&call, &mut events);
-        if events.len() >= BATCH {
-            if !see(&events) {
-                return Ok(translator.losses);
-            }
-            events.clear();
+/// Calls that may wait for a stamp: one that writes a trace stamps far more often.
+const MOST_UNTIMED: usize = 1 << 16;
+
+/// Calls whose blocks are looked up at once.
+const SOON: usize = 32;
+
+impl Collector {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self {
+            decoder: Decoder::default(),
+            untimed: Vec::new(),
+            clock: Clock::default(),
+            translator: Translator::new(),
+            events: Vec::new(),
         }
     }
-    if !events.is_empty() {
-        see(&events);
+
+    /// The next word of the file; `None` if it is none.
+    pub fn take(&mut self, word: u64) -> Option<()> {
+        let Some(note) = self.decoder.take(word).ok()? else { return Some(()) };
+        if note.call.kind == Raw::Stamp {
+            self.clock.approach(Stamp { ticks: note.ticks, nanoseconds: note.call.len as u64 });
+            self.time();
+        } else {
+            self.untimed.push(note);
+            if self.untimed.len() >= MOST_UNTIMED {
+                self.time();
+            }
+        }
+        Some(())
     }
-    Ok(translator.losses)
+
+    /// The file has no more words; what was lost of them.
+    pub fn finish(&mut self) -> Losses {
+        self.time();
+        self.translator.losses
+    }
+
+    /// The calls that wait become events.
+    fn time(&mut self) {
+        // Calls that are close together share their ticks.
+        let mut last = None;
+        for (n, Note { call, thread, ticks }) in self.untimed.iter().copied().enumerate() {
+            if n % SOON == 0 {
+                let soon = self.untimed[n..].iter().take(SOON);
+                self.translator.slots.expect(soon.map(|note| name(note.call.address as u64)));
+            }
+            let kind = match call.kind {
+                Raw::Allocate | Raw::Inherited => Kind::Allocate,
+                Raw::Zeroed => Kind::Zeroed,
+                Raw::Aligned => Kind::Aligned,
+                Raw::Resize => Kind::Resize,
+                Raw::Free => Kind::Free,
+                Raw::FreeNull => Kind::FreeNull,
+                // The others only say something about these.
+                Raw::To | Raw::Stamp | Raw::Long | Raw::Ticks | Raw::Thread => continue,
+            };
+            let time = match last {
+                Some((same, time)) if same == ticks => time,
+                _ => self.clock.micros(ticks),
+            };
+            last = Some((ticks, time));
+            let call = Call {
+                kind,
+                align_log: call.align.trailing_zeros() as u8 & 31,
+                thread,
+                time,
+                len: call.len as u64,
+                address: call.moved_to as u64,
+                old: call.address as u64,
+            };
+            self.translator.translate(&call, &mut self.events);
+        }
+        self.untimed.clear();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::raw::{self, CHUNK_HEAD, Maker};
+    use super::super::raw::{self, CHUNK_HEAD, Maker, WORD};
+    use super::super::reader::Reader;
     use super::*;
 
-    fn slot(kind: Raw, address: u64) -> [u8; SLOT] {
-        Slot { kind, align_log: 0, thread: 1, ticks: 0, len: 24, address }.bytes()
+    fn word(kind: Raw, address: usize) -> u64 {
+        let mut words = Vec::new();
+        raw::Call::of(kind, address, 24).each_word(|word| words.push(word));
+        words[0]
     }
 
-    const HOLE: [u8; SLOT] = [0; SLOT];
+    /// A word of a call, or what stands before one.
+    const HOLE: u64 = 0;
 
-    fn file(chunks: &[&[[u8; SLOT]]]) -> Vec<u8> {
+    fn to(address: u64) -> u64 {
+        Raw::To.word(address >> 4)
+    }
+
+    fn file(chunks: &[&[u64]]) -> Vec<u8> {
         let mut file = raw::file_head(&Maker::default()).to_vec();
         for chunk in chunks {
             file.extend_from_slice(&raw::Chunk::raw(CHUNK_HEAD + size_of_val(*chunk), 0).head());
-            file.extend(chunk.iter().flatten());
+            file.extend(chunk.iter().flat_map(|word| word.to_le_bytes()));
         }
         file
     }
 
     fn events(bytes: &[u8]) -> (Vec<(Kind, u32)>, Losses) {
         let mut out = Vec::new();
-        let losses = each(&Reader::open(bytes).unwrap(), &mut |events| {
+        let losses = Reader::open(bytes).unwrap().each(&mut |events| {
             out.extend(events.iter().map(|event| (event.kind, event.id)));
             true
         });
@@ -188,16 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn slots_of_two_chunks_are_one_order_and_holes_are_nothing() {
+    fn words_of_two_chunks_are_one_order_and_holes_are_nothing() {
         let bytes = file(&[
-            &[slot(Raw::Allocate, 0x10), HOLE, slot(Raw::Allocate, 0x20), slot(Raw::Free, 0x10), HOLE],
-            &[
-                slot(Raw::Resize, 0x20),
-                slot(Raw::Moved, 0x30),
-                slot(Raw::Resize, 0x30),
-                HOLE,
-                slot(Raw::Free, 0x30),
-            ],
+            &[word(Raw::Allocate, 0x10), HOLE, word(Raw::Allocate, 0x20), word(Raw::Free, 0x10), HOLE],
+            &[to(0x30), word(Raw::Resize, 0x20), word(Raw::Resize, 0x30), HOLE, word(Raw::Free, 0x30)],
         ]);
 
         let (events, losses) = events(&bytes);
@@ -210,11 +251,11 @@ mod tests {
     #[test]
     fn what_cannot_be_matched_is_counted_and_left_out() {
         let bytes = file(&[&[
-            slot(Raw::Free, 0x99),
-            slot(Raw::Inherited, 0x10),
-            slot(Raw::Zeroed, 0x10),
-            slot(Raw::Resize, 0x77),
-            slot(Raw::Moved, 0x40),
+            word(Raw::Free, 0x90),
+            word(Raw::Inherited, 0x10),
+            word(Raw::Zeroed, 0x10),
+            to(0x40),
+            word(Raw::Resize, 0x70),
         ]]);
 
         let (events, losses) = events(&bytes);
@@ -225,19 +266,49 @@ mod tests {
 
     #[test]
     fn zeros_where_no_chunk_was_begun_are_the_end() {
-        let mut bytes = file(&[&[slot(Raw::Allocate, 0x10)]]);
+        let mut bytes = file(&[&[word(Raw::Allocate, 0x10)]]);
         bytes.extend_from_slice(&[0; 5000]);
 
         assert_eq!(events(&bytes).0, [(Kind::Allocate, 0)]);
     }
 
     #[test]
-    fn a_raw_file_cut_off_anywhere_gives_its_whole_slots() {
-        let bytes = file(&[&[slot(Raw::Allocate, 0x10), slot(Raw::Free, 0x10)]]);
+    fn a_word_of_no_kind_is_an_error_with_its_place() {
+        let bytes = file(&[&[word(Raw::Allocate, 0x10), 15]]);
+
+        let broken = Reader::open(&bytes[..]).unwrap().each(&mut |_| true).unwrap_err();
+
+        assert_eq!(broken.offset, raw::FILE_HEAD + CHUNK_HEAD + WORD);
+    }
+
+    #[test]
+    fn a_raw_file_cut_off_anywhere_gives_its_whole_calls() {
+        let bytes = file(&[&[word(Raw::Allocate, 0x10), word(Raw::Free, 0x10)]]);
 
         for cut in raw::FILE_HEAD..=bytes.len() {
-            let whole = cut.saturating_sub(raw::FILE_HEAD + CHUNK_HEAD) / SLOT;
+            let whole = cut.saturating_sub(raw::FILE_HEAD + CHUNK_HEAD) / WORD;
             assert_eq!(events(&bytes[..cut]).0.len(), whole);
         }
+    }
+
+    #[test]
+    fn times_come_from_the_stamps_around_a_call() {
+        let stamp = |ticks, nanoseconds| [Raw::Ticks.word(ticks), Raw::Stamp.word(nanoseconds)];
+        let call = |ticks, address| [Raw::Ticks.word(ticks), word(Raw::Allocate, address)];
+        let words = [
+            stamp(100, 1_000_000),
+            call(150, 0x10),
+            stamp(200, 2_000_000),
+            call(250, 0x20),
+            stamp(300, 6_000_000),
+            call(350, 0x30),
+        ];
+        let mut collector = Collector::new();
+
+        words.as_flattened().iter().for_each(|word| collector.take(*word).unwrap());
+        collector.finish();
+
+        let times = collector.events.iter().map(|event| event.time);
+        assert_eq!(times.collect::<Vec<_>>(), [0, 2500, 6500]);
     }
 }

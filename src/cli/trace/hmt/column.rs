@@ -1,7 +1,8 @@
-//! The events of one chunk as columns of small numbers, each column for itself.
+//! The events of one chunk as groups of columns of small numbers, each column for itself.
 //!
 //! ```text
-//!   lengths   five u32: bytes of the columns that follow
+//!   chunk     group, group, ...           small ones first: what is cut off is readable to its last group
+//!   group     varints: events, bytes of threads, ids, lens and times; then the columns
 //!   kinds     one byte an event: kind | log align << 3
 //!   threads   runs: thread, length
 //!   ids       distance to the id that a reader would guess
@@ -16,11 +17,17 @@
 
 use crate::trace::{Event, Kind};
 
-/// Columns of a chunk.
-const COLUMNS: usize = 5;
+/// Columns of a group beside the kinds.
+const COLUMNS: usize = 4;
 
-/// Bytes of the lengths before them.
-const LENGTHS: usize = 4 * COLUMNS;
+/// Events of the first group and of the largest. A group has at most a quarter of what stands before it.
+const FIRST_GROUP: usize = 16;
+const LARGEST_GROUP: usize = 512;
+
+/// The events of a group behind `before` others of its chunk.
+fn group_len(before: usize) -> usize {
+    (before / 4).clamp(FIRST_GROUP, LARGEST_GROUP)
+}
 
 /// Appends `n` as a varint.
 fn put(out: &mut Vec<u8>, mut n: u64) {
@@ -31,14 +38,18 @@ fn put(out: &mut Vec<u8>, mut n: u64) {
     out.push(n as u8);
 }
 
-/// A column that is read.
+/// Bytes that are read.
 struct Cursor<'a>(&'a [u8]);
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
     fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
+        self.bytes(1).map(|bytes| bytes[0])
+    }
+
+    fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (first, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        Some(*first)
+        Some(first)
     }
 
     fn varint(&mut self) -> Option<u64> {
@@ -51,6 +62,10 @@ impl Cursor<'_> {
             }
         }
         None
+    }
+
+    fn len(&mut self) -> Option<usize> {
+        usize::try_from(self.varint()?).ok()
     }
 }
 
@@ -92,15 +107,25 @@ impl Guess {
 }
 
 /// The body of a chunk that holds `events`.
-pub fn encode(events: &[Event]) -> Vec<u8> {
-    let mut columns: [Vec<u8>; COLUMNS] = Default::default();
-    let [kinds, threads, ids, lens, times] = &mut columns;
+pub fn encode(mut events: &[Event]) -> Vec<u8> {
+    let mut out = Vec::new();
     let mut guess = Guess::default();
-    let mut now = 0;
+    let (mut now, mut before) = (0, 0);
+    while !events.is_empty() {
+        let (group, rest) = events.split_at(group_len(before).min(events.len()));
+        encode_group(group, &mut guess, &mut now, &mut out);
+        before += group.len();
+        events = rest;
+    }
+    out
+}
+
+fn encode_group(events: &[Event], guess: &mut Guess, now: &mut u64, out: &mut Vec<u8>) {
+    let mut columns: [Vec<u8>; COLUMNS] = Default::default();
+    let [threads, ids, lens, times] = &mut columns;
     for event in events {
-        kinds.push(event.kind as u8 | event.align_log << 3);
-        put(times, event.time.saturating_sub(now));
-        now = event.time.max(now);
+        put(times, event.time.saturating_sub(*now));
+        *now = event.time.max(*now);
         if event.kind != Kind::FreeNull {
             put(ids, zigzag(i64::from(event.id) - i64::from(guess.of(event.kind))));
             guess.learn(event.kind, event.id);
@@ -113,29 +138,51 @@ pub fn encode(events: &[Event]) -> Vec<u8> {
         put(threads, u64::from(run[0].thread));
         put(threads, run.len() as u64);
     }
-    let lengths = columns.iter().flat_map(|column| (column.len() as u32).to_le_bytes());
-    lengths.chain(columns.iter().flatten().copied()).collect()
+    put(out, events.len() as u64);
+    columns.iter().for_each(|column| put(out, column.len() as u64));
+    out.extend(events.iter().map(|event| event.kind as u8 | event.align_log << 3));
+    columns.iter().for_each(|column| out.extend_from_slice(column));
 }
 
-/// The `count` events of a chunk's body into `events`; `None` if the body is no such thing.
-pub fn decode(body: &[u8], count: usize, events: &mut Vec<Event>) -> Option<()> {
-    let mut rest = body.get(LENGTHS..)?;
-    let mut columns = [const { Cursor(&[]) }; COLUMNS];
-    for (at, column) in columns.iter_mut().enumerate() {
-        let len = super::number(body, 4 * at, 4)? as usize;
-        column.0 = rest.get(..len)?;
-        rest = &rest[len..];
-    }
-    let [kinds, threads, ids, lens, times] = &mut columns;
-    if kinds.0.len() != count {
-        return None;
-    }
+/// Appends to `events` those of the whole groups of `body`, a chunk's or the first part of it; `None` if
+/// the body is no such thing.
+pub fn decode(body: &[u8], events: &mut Vec<Event>) -> Option<()> {
+    let mut rest = Cursor(body);
     let mut guess = Guess::default();
-    let (mut now, mut run, mut thread) = (0u64, 0, 0);
-    for _ in 0..count {
-        let byte = kinds.byte()?;
+    let mut now = 0;
+    while let Some((count, columns)) = take_group(&mut rest) {
+        decode_group(count, columns, &mut guess, &mut now, events)?;
+    }
+    Some(())
+}
+
+/// The next group that is whole: its kinds and its columns.
+fn take_group<'a>(body: &mut Cursor<'a>) -> Option<(&'a [u8], [Cursor<'a>; COLUMNS])> {
+    let count = body.len()?;
+    let mut lens = [0; COLUMNS];
+    for len in &mut lens {
+        *len = body.len()?;
+    }
+    let kinds = body.bytes(count)?;
+    let mut columns = [const { Cursor(&[]) }; COLUMNS];
+    for (column, len) in columns.iter_mut().zip(lens) {
+        column.0 = body.bytes(len)?;
+    }
+    Some((kinds, columns))
+}
+
+fn decode_group(
+    kinds: &[u8],
+    mut columns: [Cursor<'_>; COLUMNS],
+    guess: &mut Guess,
+    now: &mut u64,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    let [threads, ids, lens, times] = &mut columns;
+    let (mut run, mut thread) = (0, 0);
+    for byte in kinds {
         let kind = Kind::of(byte & 7)?;
-        now = now.checked_add(times.varint()?)?;
+        *now = now.checked_add(times.varint()?)?;
         while run == 0 {
             thread = u32::try_from(threads.varint()?).ok()?;
             run = threads.varint()?;
@@ -148,7 +195,7 @@ pub fn decode(body: &[u8], count: usize, events: &mut Vec<Event>) -> Option<()> 
             guess.learn(kind, id);
         }
         let len = if kind.has_len() { lens.varint()? } else { 0 };
-        events.push(Event { kind, align_log: byte >> 3, thread, id, len, time: now });
+        events.push(Event { kind, align_log: byte >> 3, thread, id, len, time: *now });
     }
     Some(())
 }
@@ -180,14 +227,28 @@ mod tests {
             }
 
             let mut back = Vec::new();
-            decode(&encode(&events), events.len(), &mut back).unwrap();
+            decode(&encode(&events), &mut back).unwrap();
 
             prop_assert_eq!(back, events);
         }
 
         #[test]
-        fn no_bytes_make_the_decoder_panic(bytes in vec(any::<u8>(), 0..300), count in 0..300usize) {
-            let _ = decode(&bytes, count, &mut Vec::new());
+        fn every_prefix_gives_its_whole_groups(events in vec(any_event(), 0..200)) {
+            let body = encode(&events);
+            let mut before = 0;
+
+            for cut in 0..=body.len() {
+                let mut back = Vec::new();
+                decode(&body[..cut], &mut back).unwrap();
+                prop_assert!(back.len() >= before && back[..] == events[..back.len()]);
+                before = back.len();
+            }
+            prop_assert_eq!(before, events.len());
+        }
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes, &mut Vec::new());
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The trace format `.hmt`; `hmt.md` describes it byte by byte.
 //!
 //! ```text
-//!   raw      heads and slots, as the library leaves them
+//!   raw      heads and words, as the library leaves them
 //!   reader   any file: raw or packed, whole or cut off, as events
 //!   column   events of one chunk <-> columns of small numbers
+//!   lz4      what is left of a chunk that is cut off
 //!   writer   packed chunks, an index and a trailer
 //!   collect  raw files: addresses ─► ids; clock: ticks ─► microseconds
 //! ```
@@ -11,6 +12,7 @@
 pub mod clock;
 pub mod collect;
 pub mod column;
+pub mod lz4;
 pub mod reader;
 pub mod writer;
 

@@ -2,15 +2,15 @@
 //!
 //! - **R1** No content makes the reader panic, and none makes it ask for memory out of proportion
 //!   to the file.
-//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole slots count, of a packed
-//!   one nothing. A chunk that is damaged is an error with its offset.
+//! - **R2** A chunk that is cut off ends the trace: of a raw one the whole words count, of a packed
+//!   one the whole groups. A chunk that is damaged is an error with its offset.
 
 use std::ops::Deref;
 
-use super::collect::Losses;
-use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, SLOT, VERSION, checksum};
+use super::collect::{Collector, Losses};
+use super::raw::{CHUNK_HEAD, CHUNK_MARK, FILE_HEAD, RAW, VERSION, WORD, checksum};
 use super::writer::Origin;
-use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, collect, column, number};
+use super::{Broken, INDEX, MAGIC, PACKED, TRAILER, TRAILER_MARK, column, lz4, number};
 use crate::trace::Event;
 
 /// One chunk of a file.
@@ -20,12 +20,14 @@ pub struct Chunk {
     pub offset: usize,
     /// What its body is.
     pub kind: u16,
-    /// Its events; of a raw one that is cut off, those that are whole.
+    /// Its events; of a raw one its words, and of one that is cut off those that are whole.
     pub events: usize,
     /// Bytes of its body that are there.
     pub stored: usize,
     /// Bytes of its body once unpacked.
     pub unpacked: usize,
+    /// Whether the file ends within it.
+    pub cut: bool,
 }
 
 /// A trace file.
@@ -38,6 +40,9 @@ pub struct Reader<B> {
     /// Whether the trailer stands at its end.
     whole: bool,
 }
+
+/// Events that are handed over at once.
+const BATCH: usize = 1 << 14;
 
 /// LZ4 cannot pack better than this.
 const MOST_RATIO: usize = 256;
@@ -77,18 +82,36 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         &self.bytes[start..start + chunk.stored]
     }
 
-    /// The slots of a raw file that were filled, in their order, with their places in the file.
-    pub fn slots(&self) -> impl Iterator<Item = (usize, &[u8; SLOT])> {
+    /// The words of a raw file, those that were never written among them, with their places in the file.
+    fn words(&self) -> impl Iterator<Item = (usize, u64)> {
         let raw = self.chunks.iter().filter(|chunk| chunk.kind == RAW);
         raw.flat_map(|chunk| {
-            let (slots, _) = self.body(chunk).as_chunks::<SLOT>();
-            let places = slots.iter().take(chunk.events).enumerate();
-            let placed = places.map(|(at, slot)| (chunk.offset + CHUNK_HEAD + at * SLOT, slot));
-            placed.filter(|(_, slot)| slot[0] != 0)
+            let (words, _) = self.body(chunk).as_chunks::<WORD>();
+            let places = words.iter().take(chunk.events).enumerate();
+            places.map(|(at, word)| (chunk.offset + CHUNK_HEAD + at * WORD, u64::from_le_bytes(*word)))
         })
     }
 
-    /// Whether the file holds slots as the library wrote them.
+    /// Hands the events of a raw file to `see`.
+    fn collect(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<Losses, Broken> {
+        let mut collector = Collector::new();
+        for (offset, word) in self.words() {
+            collector.take(word).ok_or_else(|| Broken::new(offset, "not a word of a call"))?;
+            if collector.events.len() >= BATCH {
+                if !see(&collector.events) {
+                    return Ok(collector.finish());
+                }
+                collector.events.clear();
+            }
+        }
+        let losses = collector.finish();
+        if !collector.events.is_empty() {
+            see(&collector.events);
+        }
+        Ok(losses)
+    }
+
+    /// Whether the file holds words as the library wrote them.
     pub fn is_raw(&self) -> bool {
         self.chunks.iter().any(|chunk| chunk.kind == RAW)
     }
@@ -105,21 +128,31 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
     /// Hands all events to `see` in order, a chunk at a time, until it says `false`; what was lost.
     pub fn each(&self, see: &mut dyn FnMut(&[Event]) -> bool) -> Result<Losses, Broken> {
         if self.is_raw() {
-            return collect::each(self, see);
+            return self.collect(see);
         }
-        let mut events = Vec::new();
         for chunk in &self.chunks {
-            let damaged = || Broken::new(chunk.offset, "a damaged chunk");
-            let plain =
-                lz4_flex::block::decompress(self.body(chunk), chunk.unpacked).map_err(|_| damaged())?;
-            events.clear();
-            column::decode(&plain, chunk.events, &mut events).ok_or_else(damaged)?;
+            let events = unpack(self.body(chunk), chunk);
+            let events = events.ok_or_else(|| Broken::new(chunk.offset, "a damaged chunk"))?;
             if !see(&events) {
                 break;
             }
         }
         Ok(Losses::default())
     }
+}
+
+/// The events of the packed `chunk`, whose body this is; `None` if it is damaged.
+fn unpack(body: &[u8], chunk: &Chunk) -> Option<Vec<Event>> {
+    let mut events = Vec::new();
+    if chunk.cut {
+        let (block, len) = lz4::mend(body);
+        let plain = lz4_flex::block::decompress(&block, len).ok()?;
+        column::decode(&plain, &mut events)?;
+        return Some(events);
+    }
+    let plain = lz4_flex::block::decompress(body, chunk.unpacked).ok()?;
+    column::decode(&plain, &mut events)?;
+    (events.len() == chunk.events).then_some(events)
 }
 
 /// The chunks from `at` on, and whether the trailer follows them.
@@ -143,6 +176,7 @@ fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
             events: field(8, 4),
             stored: stored.min(body.len()),
             unpacked: field(16, 4),
+            cut,
         };
         // What a process was still writing to has no checksum.
         if !cut && chunk.kind != RAW && checksum(&body[..stored]) != field(20, 4) as u32 {
@@ -151,10 +185,14 @@ fn scan(bytes: &[u8], mut at: usize) -> Result<(Vec<Chunk>, bool), Broken> {
         at += CHUNK_HEAD + chunk.stored;
         match chunk.kind {
             RAW => {
-                chunk.events = chunk.events.min(chunk.stored / SLOT);
+                chunk.events = chunk.events.min(chunk.stored / WORD);
                 chunks.push(chunk);
             }
-            PACKED if cut => break,
+            PACKED if cut => {
+                chunk.events = unpack(body, &chunk).map_or(0, |events| events.len());
+                chunks.push(chunk);
+                break;
+            }
             PACKED if chunk.unpacked / MOST_RATIO <= stored && chunk.events <= chunk.unpacked => {
                 chunks.push(chunk)
             }
@@ -220,18 +258,46 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_is_readable_up_to_its_last_whole_chunk() {
+    fn every_prefix_is_readable_up_to_its_last_whole_group() {
         let bytes = &*PACKED_FILE;
         let second = Reader::open(&bytes[..]).unwrap().chunks[1].offset;
+        let mut before = 0;
 
-        for cut in (FILE_HEAD..bytes.len()).step_by(997) {
-            let expected = if cut < second { 0 } else { 1 << 16 };
+        for cut in (FILE_HEAD..bytes.len()).step_by(97) {
             let got = count(&bytes[..cut]).unwrap();
-            assert!(got == expected || got == 70_000, "{cut}: {got}");
+            assert!(got >= before && (cut < second || got >= 1 << 16), "{cut}: {got}");
+            before = got;
+            let note = Reader::open(&bytes[..cut]).unwrap().note();
+            assert_eq!(note, Some(format!("cut off: {got} events are readable")));
         }
+        assert_eq!(before, 70_000);
         for cut in 0..FILE_HEAD {
             assert!(Reader::open(&bytes[..cut]).is_err());
         }
+    }
+
+    /// Of a file that is cut off, at least this part of its share of the events is readable.
+    #[track_caller]
+    fn holds_its_share(events: usize, least: f64) {
+        let mut writer = Writer::new(Vec::new(), &Origin::default()).unwrap();
+        recipe::events(Name::Random, 3, Load { rounds: 0, live: 0, largest: 0 })
+            .iter()
+            .cycle()
+            .take(events)
+            .for_each(|event| assert!(writer.write(&[*event])));
+        let bytes = writer.finish().unwrap();
+        let body = Reader::open(&bytes[..]).unwrap().chunks[0];
+        for part in [0.3, 0.5, 0.7, 0.9] {
+            let cut = body.offset + CHUNK_HEAD + (body.stored as f64 * part) as usize;
+            let got = count(&bytes[..cut]).unwrap();
+            assert!(got as f64 >= least * part * events as f64, "{part} of {events}: {got}");
+        }
+    }
+
+    #[test]
+    fn a_short_trace_that_is_cut_off_keeps_most_of_what_is_there() {
+        holds_its_share(200, 0.5);
+        holds_its_share(5000, 0.7);
     }
 
     proptest! {

@@ -45,6 +45,11 @@ impl Entry {
     }
 }
 
+/// Notes in the block of the entry at `place` that it stands there.
+fn settle(entries: &[Entry], place: usize) {
+    entries[place].settle(place);
+}
+
 /// Free blocks by size.
 #[derive(Clone, Copy, Debug)]
 pub struct Queue {
@@ -109,10 +114,10 @@ impl Queue {
                 break;
             }
             entries.swap(place, parent);
-            entries[place].settle(place);
+            settle(entries, place);
             place = parent;
         }
-        entries[place].settle(place);
+        settle(entries, place);
         place
     }
 
@@ -129,9 +134,9 @@ impl Queue {
                 break;
             }
             entries.swap(place, child);
-            entries[place].settle(place);
+            settle(entries, place);
             place = child;
         }
-        entries[place].settle(place);
+        settle(entries, place);
     }
 }
