@@ -26,8 +26,9 @@ use super::pulse::Pulse;
 use super::report::Process;
 use super::trace::{CHUNK_HEAD, Call, Chunk, FILE_HEAD, Kind, MOST_WORDS, Maker, WORD, file_head};
 use crate::os::out::complain;
+use crate::os::refusal::{self, Refusal};
 use crate::os::turn::Turn;
-use crate::os::window::{self, Identity, Open, Refusal};
+use crate::os::window::{self, Identity, Open};
 use crate::os::{PAGE, clock, file, thread};
 
 /// The first and the largest window.
@@ -205,7 +206,7 @@ impl Recorder {
         let process = Process { pid: file::pid(), command: name.get(..len).unwrap_or_default() };
         let began = window::undisturbed(|| {
             let open = self.create(process)?;
-            self.kept.identity.set(window::identity(open.fd).ok_or(window::NO_FILE)?);
+            self.kept.identity.set(window::identity(open.fd).ok_or(refusal::NO_FILE)?);
             self.kept.open.set(open);
             self.add_window(FIRST_WINDOW, true)
         });
@@ -386,10 +387,10 @@ impl Recorder {
             return Ok(open);
         }
         self.with_path(|path| {
-            let open = window::open(place::as_path(path).ok_or(window::NO_FILE)?, false)?;
+            let open = window::open(place::as_path(path).ok_or(refusal::NO_FILE)?, false)?;
             if window::identity(open.fd) != Some(ours) {
                 window::close(open.fd);
-                return Err(window::NO_FILE);
+                return Err(refusal::NO_FILE);
             }
             self.kept.open.set(open);
             Ok(open)
@@ -409,25 +410,25 @@ impl Recorder {
         let bytes = self.kept.pattern.get();
         let pattern = bytes.get(..self.kept.pattern_len.get()).unwrap_or_default();
         let numbered = place::is_numbered(pattern);
-        let mut last = window::IN_USE;
+        let mut last = refusal::IN_USE;
         for sequence in 0..MOST_NUMBERS {
             let mut path = Path::new();
             if pattern.first() != Some(&b'/') {
                 let mut folder = [0; 256];
-                let len = window::current_folder(&mut folder).ok_or(window::NO_FILE)?;
+                let len = window::current_folder(&mut folder).ok_or(refusal::NO_FILE)?;
                 path.push(folder.get(..len).unwrap_or_default());
                 path.push(b"/");
             }
             let name = place::expand(pattern, process, sequence);
-            path.push(name.bytes().strip_suffix(&[0]).ok_or(window::TOO_LONG)?);
+            path.push(name.bytes().strip_suffix(&[0]).ok_or(refusal::TOO_LONG)?);
             if !numbered && sequence > 0 {
                 let _ = core::fmt::Write::write_fmt(&mut path, format_args!(".{sequence}"));
             }
             path.push(&[0]);
-            let opened = window::open(place::as_path(&path).ok_or(window::TOO_LONG)?, true);
+            let opened = window::open(place::as_path(&path).ok_or(refusal::TOO_LONG)?, true);
             self.kept.path.set(path);
             match opened {
-                Err(window::IN_USE) => last = window::IN_USE,
+                Err(refusal::IN_USE) => last = refusal::IN_USE,
                 other => return other,
             }
         }
@@ -449,7 +450,7 @@ impl Recorder {
         }
         self.with_path(|path| {
             let name = place::as_path(path).and_then(|path| path.to_str().ok()).unwrap_or("?");
-            let why = window::words(refusal);
+            let why = refusal::words(refusal);
             complain(format_args!("cannot write the trace {name}: {why}; the program runs on without it"));
         });
     }

@@ -14,6 +14,7 @@
 //!   regions   the mappings of the process, and their pages
 //!   thread    who runs: the thread pointer (the only file that knows the processor)
 //!   clock     a coarse monotonic clock
+//!   refusal   why the system refuses a call
 //!   window    a file that is written through mappings
 //!   out       lines of text without an allocation; the end of the process
 //!   scroll    text of any length
@@ -34,6 +35,7 @@ pub mod glass;
 pub mod lock;
 pub mod lot;
 pub mod out;
+pub mod refusal;
 pub mod regions;
 pub mod scroll;
 pub mod tables;

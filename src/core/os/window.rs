@@ -18,17 +18,8 @@ use core::mem::MaybeUninit;
 
 use super::PAGE;
 use super::file::LEAST_PRIVATE;
+use super::refusal::{Refusal, checked};
 use super::thread::{long_call, system_call};
-
-/// An error as the kernel numbers it.
-pub type Refusal = i32;
-
-/// There is no such file.
-pub const NO_FILE: Refusal = libc::EBADF;
-/// The name is taken.
-pub const IN_USE: Refusal = libc::EEXIST;
-/// The name is too long.
-pub const TOO_LONG: Refusal = libc::ENAMETOOLONG;
 
 /// Which file a descriptor leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,10 +35,6 @@ pub struct Open {
     pub fd: i32,
     /// Whether it may stay open.
     pub stays: bool,
-}
-
-fn checked(result: isize) -> Result<usize, Refusal> {
-    usize::try_from(result).map_err(|_| -(result as i32))
 }
 
 /// Opens `path` to read and append; a file that is there already only if not `fresh`.
@@ -180,23 +167,4 @@ pub fn current_folder(path: &mut [u8]) -> Option<usize> {
 pub fn parent() -> u32 {
     // SAFETY: asks only.
     unsafe { system_call(libc::SYS_getppid, [0; 4]) as u32 }
-}
-
-/// What a refusal means, in words.
-pub const fn words(refusal: Refusal) -> &'static str {
-    match refusal {
-        libc::ENOSPC => "no space left on the device",
-        libc::EDQUOT => "the quota is used up",
-        libc::EFBIG => "the file may not grow further",
-        libc::ENOENT => "no such folder",
-        libc::ENOTDIR => "a part of the path is no folder",
-        libc::EACCES | libc::EPERM => "not permitted",
-        libc::EROFS => "the file system is read-only",
-        libc::EEXIST => "the file is there already",
-        libc::ENAMETOOLONG => "the name is too long",
-        libc::EMFILE | libc::ENFILE => "too many open files",
-        libc::ENOMEM => "out of memory",
-        libc::EBADF => "the program has closed it",
-        _ => "the system refuses",
-    }
 }
