@@ -8,6 +8,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 
 use errno::{Errno, set_errno};
 use heapmm_core::engine::Kind;
+use heapmm_core::settings::{Row, When};
 
 use super::stdlib;
 use crate::ALLOCATOR;
@@ -152,10 +153,6 @@ pub unsafe extern "C" fn heapmm_policy(name: *mut c_char, len: usize) -> c_int {
     0
 }
 
-/// Options that are only read at start.
-const AT_START: [&[u8]; 9] =
-    [b"POLICY", b"STATS", b"LEAKS", b"TRACE", b"TRACE_PARENT", b"FILL", b"CACHE", b"VERBOSE", b"STRICT"];
-
 /// Sets option `name`, as in the environment without its prefix, to `value`; the policy and what
 /// is only read at start cannot change. 0, or -1 with EINVAL.
 ///
@@ -171,7 +168,7 @@ pub unsafe extern "C" fn heapmm_set_option(name: *const c_char, value: *const c_
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     // SAFETY: the caller's promise.
     let value = unsafe { CStr::from_ptr(value) }.to_bytes();
-    if AT_START.iter().any(|fixed| name.eq_ignore_ascii_case(fixed)) {
+    if Row::named(name).is_none_or(|row| row.when == When::AtStart) {
         return refuse(libc::EINVAL);
     }
     let mut good = true;

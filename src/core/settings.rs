@@ -6,11 +6,13 @@
 //!
 //! Parsing allocates nothing and can run before any constructor.
 
-use crate::block::SMALLEST;
 use crate::heap::{Coalesce, Growth, Shape};
 use crate::policy::Policy;
 
+mod table;
 mod value;
+
+pub use table::{PAGES, Page, ROWS, Row, When};
 
 /// What a misuse leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,149 +130,16 @@ impl Settings {
         strict: false,
     };
 
-    /// The built-in values.
-    pub const DEFAULT: Self = Self {
-        policy: Policy::Fast,
-        stats: false,
-        format: Format::Text,
-        out: Pattern::EMPTY,
-        leaks: false,
-        leak_status: 0,
-        trace: Pattern::EMPTY,
-        trace_parent: 0,
-        errors: Errors::Abort,
-        fill: Fill::Nothing,
-        shape: Shape::DEFAULT,
-        cache: true,
-        cache_budget: None,
-        purge: 300,
-        mmap_threshold: None,
-        verbose: false,
-        strict: false,
-    };
-}
-
-/// One setting. Its words stand in one string: a process that reads no setting should not pay for
-/// two relocated pointers a row.
-pub struct Row {
-    /// The name, and behind it the values.
-    words: &'static str,
-    name_len: u8,
-    apply: fn(&mut Settings, &[u8]) -> Option<()>,
-}
-
-impl Row {
-    /// The name behind `HEAPMM_`.
-    pub fn name(&self) -> &'static str {
-        self.words.get(..usize::from(self.name_len)).unwrap_or("")
+    /// The built-in values. No constant: that would stand in the library with all its zeros.
+    #[cold]
+    #[inline(never)]
+    pub fn built_in() -> Self {
+        let mut this = Self::UNSETTLED;
+        this.shape = Shape::DEFAULT;
+        this.cache = true;
+        this.purge = 300;
+        this
     }
-
-    /// The values it takes.
-    pub fn values(&self) -> &'static str {
-        self.words.get(usize::from(self.name_len)..).unwrap_or("")
-    }
-}
-
-/// What there is to say of a setting: for the command, since no process reads it.
-pub struct Page {
-    /// The name behind `HEAPMM_`.
-    pub name: &'static str,
-    /// The values it takes.
-    pub values: &'static str,
-    /// The built-in value.
-    pub default: &'static str,
-    /// What it does, in a line.
-    pub help: &'static str,
-}
-
-macro_rules! settings {
-    ($($name:literal $values:literal $default:literal $help:literal $apply:expr;)*) => {
-        /// All settings.
-        pub static ROWS: &[Row] = &[$(Row {
-            words: concat!($name, $values), name_len: $name.len() as u8, apply: $apply,
-        },)*];
-
-        /// A page for each.
-        pub static PAGES: &[Page] =
-            &[$(Page { name: $name, values: $values, default: $default, help: $help },)*];
-    };
-}
-
-settings! {
-    "POLICY" "a name that `heapmm policies` lists" "fast"
-        "Where blocks are placed."
-        |s, v| { s.policy = Policy::named(v)?; Some(()) };
-    "STATS" "off, exit" "off"
-        "Write a report when the process ends."
-        |s, v| { s.stats = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };
-    "STATS_FORMAT" "text, json" "text"
-        "The shape of the report."
-        |s, v| { s.format = value::word(v, &[("text", Format::Text), ("json", Format::Json)])?; Some(()) };
-    "OUT" "a file name" "stderr"
-        "Where reports go: %p is the process number, %c the command, %n the first free number, %t the time."
-        |s, v| { s.out = Pattern::of(v)?; Some(()) };
-    "LEAKS" "off, exit" "off"
-        "Look for leaks when the process ends, and write what is lost and what is still reachable; it goes where the report goes."
-        |s, v| { s.leaks = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };
-    "LEAK_EXITCODE" "0 to 255" "0"
-        "Exit status of a process whose check finds definitely lost blocks; 0 leaves it as it is."
-        |s, v| { s.leak_status = u8::try_from(value::plain(v)?).ok()?; Some(()) };
-    "TRACE" "a file name, or off" "off"
-        "Record every call of malloc and free there, with the escapes of OUT; a file that exists is kept, and .1 is added."
-        |s, v| { s.trace = if v == b"off" { Pattern::EMPTY } else { Pattern::of(v)? }; Some(()) };
-    "TRACE_PARENT" "a process number" "0"
-        "Record only processes whose parent has this number; 0 for all."
-        |s, v| { s.trace_parent = value::plain(v)?; Some(()) };
-    "ERRORS" "abort, warn, ignore" "abort"
-        "What a double or invalid free leads to; `warn` and `ignore` skip the call."
-        |s, v| {
-            s.errors = value::word(v, &[
-                ("abort", Errors::Abort), ("warn", Errors::Warn), ("ignore", Errors::Ignore),
-            ])?;
-            Some(())
-        };
-    "FILL" "off, junk, zero" "off"
-        "Fill blocks: `junk` shows use of uninitialised and freed memory, `zero` hides it."
-        |s, v| {
-            s.fill = value::word(v, &[("off", Fill::Nothing), ("junk", Fill::Junk), ("zero", Fill::Zero)])?;
-            Some(())
-        };
-    "SPLIT" "a size, 32 or more" "32"
-        "Smallest remainder that is split off a block."
-        |s, v| { s.shape.split = value::size(v).filter(|n| *n >= SMALLEST)?; Some(()) };
-    "COALESCE" "immediate, deferred" "immediate"
-        "When free neighbours merge: at once, or when a search has failed."
-        |s, v| {
-            s.shape.coalesce = value::word(v, &[
-                ("immediate", Coalesce::Immediate), ("deferred", Coalesce::Deferred),
-            ])?;
-            Some(())
-        };
-    "CACHE" "on, off, or a size" "on"
-        "Whether threads keep freed objects for their next requests, and how many bytes they may pool (policy `fast` only)."
-        |s, v| {
-            s.cache_budget = if value::switch(v).is_some() { None } else { Some(value::size(v)?) };
-            s.cache = value::switch(v).unwrap_or(true);
-            Some(())
-        };
-    "TRIM" "a size" "128K"
-        "Free bytes at the top of the heap that stay when the break is lowered."
-        |s, v| { s.shape.keep = value::size(v)?; Some(()) };
-    "PURGE" "a time, or off" "300ms"
-        "Time between sweeps: what two of them find free goes back to the system."
-        |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
-    "HUGE" "a size, or off" "40M"
-        "A heap that has grown so large grows on in huge pages, where the system has any."
-        |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
-    "MMAP_THRESHOLD" "a size" "1M, grows to 32M"
-        "Larger requests get a mapping of their own; a given size does not adapt."
-        |s, v| { s.mmap_threshold = Some(value::size(v)?); Some(()) };
-    "VERBOSE" "on, off" "off"
-        "Say at start what is set."
-        |s, v| { s.verbose = value::switch(v)?; Some(()) };
-    "STRICT" "on, off" "off"
-        "End the process with status 78 when a setting is unknown or ill-formed."
-        |s, v| { s.strict = value::switch(v)?; Some(()) };
 }
 
 /// What is wrong with the environment.
@@ -291,7 +160,7 @@ impl Settings {
         variables: &dyn Fn() -> V,
         mut report: impl FnMut(Problem<'a>),
     ) -> Self {
-        let mut this = Self::DEFAULT;
+        let mut this = Self::built_in();
         let pairs = || variables().filter_map(|v| cut(v, |byte| byte == b'='));
         for (_, text) in pairs().filter(|(name, _)| *name == b"CONF") {
             for piece in text.split(|byte| *byte == b',').filter(|piece| !piece.is_empty()) {
@@ -309,7 +178,7 @@ impl Settings {
 
     /// Sets one option; the name's case does not matter.
     pub fn apply<'a>(&mut self, name: &'a [u8], value: &'a [u8], report: &mut impl FnMut(Problem<'a>)) {
-        match ROWS.iter().find(|row| row.name().as_bytes().eq_ignore_ascii_case(name)) {
+        match Row::named(name) {
             None => report(Problem::Unknown(name, value::nearest(name, ROWS.iter().map(Row::name)))),
             Some(row) if (row.apply)(self, value).is_none() => {
                 report(Problem::BadValue(row.name(), value, row.values()));
@@ -327,6 +196,7 @@ fn cut(text: &[u8], is_mark: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::SMALLEST;
     use std::vec::Vec;
 
     fn parse<'a>(variables: &[&'a str]) -> (Settings, Vec<Problem<'a>>) {
@@ -377,10 +247,10 @@ mod tests {
     fn every_default_in_the_table_is_the_built_in_value() {
         let unlike = ["OUT", "MMAP_THRESHOLD"];
         for (row, page) in ROWS.iter().zip(PAGES).filter(|(row, _)| !unlike.contains(&row.name())) {
-            let mut settings = Settings::DEFAULT;
+            let mut settings = Settings::built_in();
 
             assert!((row.apply)(&mut settings, page.default.as_bytes()).is_some(), "{}", row.name());
-            assert_eq!(std::format!("{settings:?}"), std::format!("{:?}", Settings::DEFAULT));
+            assert_eq!(std::format!("{settings:?}"), std::format!("{:?}", Settings::built_in()));
         }
     }
 }

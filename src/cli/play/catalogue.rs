@@ -34,7 +34,7 @@ impl Entry {
                 shape,
                 purge: if live { purge_of_processes() } else { 0 },
                 mmap_threshold: (!live).then_some(usize::MAX),
-                ..Settings::DEFAULT
+                ..Settings::built_in()
             };
             return Some(Box::new(Replay::new(&settings, arena, !live)?));
         }
@@ -54,7 +54,7 @@ impl Entry {
 fn purge_of_processes() -> u64 {
     static PURGE: OnceLock<u64> = OnceLock::new();
     *PURGE.get_or_init(|| {
-        let mut settings = Settings::DEFAULT;
+        let mut settings = Settings::built_in();
         let said = env::var_os("HEAPMM_PURGE").unwrap_or_default();
         if !said.is_empty() {
             settings.apply(b"PURGE", said.as_encoded_bytes(), &mut |_| {

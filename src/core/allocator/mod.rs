@@ -228,7 +228,7 @@ impl Allocator {
 
     /// The settings in force.
     pub fn settings(&self) -> Settings {
-        self.enter().map_or(Settings::DEFAULT, |state| *state.settings())
+        self.enter().map_or_else(Settings::built_in, |state| *state.settings())
     }
 
     /// Changes the settings that can change while the program runs; the policy stays.

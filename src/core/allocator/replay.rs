@@ -267,7 +267,7 @@ mod tests {
         let skip = base.align_offset(GRANULE);
         // SAFETY: the caller keeps the memory, and nobody else has it.
         let arena = unsafe { Arena::new(base.wrapping_add(skip), CAP - skip) };
-        Replay::new(&Settings { policy, purge: 0, ..Settings::DEFAULT }, arena, false).unwrap()
+        Replay::new(&Settings { policy, purge: 0, ..Settings::built_in() }, arena, false).unwrap()
     }
 
     /// Random calls of three threads; calls `look` now and then with the number of live blocks.

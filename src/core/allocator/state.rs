@@ -117,7 +117,7 @@ impl State {
         self.threshold = LEAST_THRESHOLD;
         tag::set_key(environment::random() ^ tag::key());
         self.settings = if environment::settings().next().is_none() || environment::is_secure() {
-            Settings::DEFAULT
+            Settings::built_in()
         } else {
             Settings::from_variables(&environment::settings, |_| {})
         };
