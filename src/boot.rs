@@ -20,7 +20,7 @@ use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Text, complain};
 use heapmm_core::os::{call, environment, file, thread};
-use heapmm_core::settings::{Format, Problem, Settings};
+use heapmm_core::settings::{Format, Settings};
 
 use crate::ALLOCATOR;
 
@@ -125,21 +125,7 @@ fn name_problems(strict: bool) {
     let mut any = false;
     Settings::from_variables(&environment::settings, |problem| {
         any = true;
-        let text = |bytes| core::str::from_utf8(bytes).unwrap_or("?");
-        match problem {
-            Problem::Unknown(name, Some(near)) => {
-                complain(format_args!("unknown setting HEAPMM_{}; did you mean HEAPMM_{near}?", text(name)))
-            }
-            Problem::Unknown(name, None) => {
-                complain(format_args!("unknown setting HEAPMM_{}; `heapmm options` lists them", text(name)))
-            }
-            Problem::BadValue(name, value, values) => {
-                complain(format_args!("HEAPMM_{name} cannot be '{}'; it takes: {values}", text(value)));
-            }
-            Problem::NoValue(piece) => {
-                complain(format_args!("HEAPMM_CONF: '{}' lacks a value; write option:value", text(piece)));
-            }
-        }
+        complain(format_args!("{problem}"));
     });
     if any && strict {
         out::leave(BAD_CONFIGURATION);

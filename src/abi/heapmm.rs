@@ -171,8 +171,8 @@ pub unsafe extern "C" fn heapmm_set_option(name: *const c_char, value: *const c_
     if Row::named(name).is_none_or(|row| row.when == When::AtStart) {
         return refuse(libc::EINVAL);
     }
-    let mut good = true;
-    ALLOCATOR.adjust(|settings| settings.apply(name, value, &mut |_| good = false));
+    let mut good = false;
+    ALLOCATOR.adjust(|settings| good = settings.apply(name, Some(value)).is_ok());
     if good { 0 } else { refuse(libc::EINVAL) }
 }
 

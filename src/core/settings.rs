@@ -9,9 +9,11 @@
 use crate::heap::{Coalesce, Growth, Shape};
 use crate::policy::Policy;
 
+mod problem;
 mod table;
 mod value;
 
+pub use problem::{Place, Problem, Wrong};
 pub use table::{PAGES, Page, ROWS, Row, When};
 
 /// What a misuse leads to.
@@ -142,16 +144,10 @@ impl Settings {
     }
 }
 
-/// What is wrong with the environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem<'a> {
-    /// No setting is called so; the nearest name, if one is near.
-    Unknown(&'a [u8], Option<&'static str>),
-    /// The setting of this name does not take this value; it takes the third.
-    BadValue(&'static str, &'a [u8], &'static str),
-    /// A piece of HEAPMM_CONF without a value.
-    NoValue(&'a [u8]),
-}
+/// Variables that begin like settings and are none: those collected in one, and where the command looks for the
+/// library.
+const NO_SETTINGS: [&[u8]; 2] = [COLLECTED, b"LIB"];
+const COLLECTED: &[u8] = b"CONF";
 
 impl Settings {
     /// The settings that `variables` (each `NAME=value`, without `HEAPMM_`) make; every problem goes
@@ -161,30 +157,44 @@ impl Settings {
         mut report: impl FnMut(Problem<'a>),
     ) -> Self {
         let mut this = Self::built_in();
-        let pairs = || variables().filter_map(|v| cut(v, |byte| byte == b'='));
-        for (_, text) in pairs().filter(|(name, _)| *name == b"CONF") {
-            for piece in text.split(|byte| *byte == b',').filter(|piece| !piece.is_empty()) {
-                match cut(piece, |byte| byte == b':' || byte == b'=') {
-                    Some((name, value)) => this.apply(name, value, &mut report),
-                    None => report(Problem::NoValue(piece)),
-                }
+        each(variables, &mut |place, name, value| {
+            if let Err(wrong) = this.apply(name, value) {
+                report(Problem { place, wrong });
             }
-        }
-        for (name, value) in pairs().filter(|(name, _)| *name != b"CONF") {
-            this.apply(name, value, &mut report);
-        }
+        });
         this
     }
 
     /// Sets one option; the name's case does not matter.
-    pub fn apply<'a>(&mut self, name: &'a [u8], value: &'a [u8], report: &mut impl FnMut(Problem<'a>)) {
-        match Row::named(name) {
-            None => report(Problem::Unknown(name, value::nearest(name, ROWS.iter().map(Row::name)))),
-            Some(row) if (row.apply)(self, value).is_none() => {
-                report(Problem::BadValue(row.name(), value, row.values()));
+    pub fn apply<'a>(&mut self, name: &'a [u8], value: Option<&'a [u8]>) -> Result<(), Wrong<'a>> {
+        let value = value.ok_or(Wrong::NoValue(name))?;
+        let Some(row) = Row::named(name) else {
+            return Err(Wrong::Unknown(name, value::nearest(name, ROWS.iter().map(Row::name))));
+        };
+        (row.apply)(self, value).ok_or_else(|| {
+            // The others list the words that they take.
+            let names = (row.name() == "POLICY").then(Policy::names).into_iter().flatten();
+            Wrong::Value { name: row.name(), value, values: row.values(), near: value::nearest(value, names) }
+        })
+    }
+}
+
+/// Calls `see` with where every setting stands, its name and its value: what counts more comes later.
+fn each<'a, V: Iterator<Item = &'a [u8]>>(
+    variables: &dyn Fn() -> V,
+    see: &mut dyn FnMut(Place, &'a [u8], Option<&'a [u8]>),
+) {
+    let pairs = || variables().filter_map(|v| cut(v, |byte| byte == b'='));
+    for (_, text) in pairs().filter(|(name, _)| *name == COLLECTED) {
+        for piece in text.split(|byte| *byte == b',').filter(|piece| !piece.is_empty()) {
+            match cut(piece, |byte| byte == b':' || byte == b'=') {
+                Some((name, value)) => see(Place::Collected, name, Some(value)),
+                None => see(Place::Collected, piece, None),
             }
-            Some(_) => {}
         }
+    }
+    for (name, value) in pairs().filter(|(name, _)| !NO_SETTINGS.contains(name)) {
+        see(Place::Variable, name, Some(value));
     }
 }
 
@@ -206,6 +216,10 @@ mod tests {
         (settings, problems)
     }
 
+    fn words(problems: &[Problem<'_>]) -> Vec<std::string::String> {
+        problems.iter().map(|problem| std::format!("{problem}")).collect()
+    }
+
     #[test]
     fn a_single_variable_beats_the_collected_ones() {
         let (settings, problems) =
@@ -221,17 +235,56 @@ mod tests {
         let (settings, problems) = parse(&["POLICY=buddy-fibonacci", "CONF=policy:nix"]);
 
         assert_eq!(settings.policy, Policy::BuddyFibonacci);
-        let told = Problem::BadValue("POLICY", b"nix", "a name that `heapmm policies` lists");
-        assert_eq!(problems, [told]);
+        let told = "HEAPMM_CONF: POLICY cannot be 'nix'; it takes: a name that `heapmm policies` lists";
+        assert_eq!(words(&problems), [told]);
     }
 
     #[test]
     fn a_mistyped_name_gets_a_suggestion_and_a_wild_one_none() {
         let (_, problems) = parse(&["POLICI=x", "ELEPHANT=x"]);
 
-        assert_eq!(problems[0], Problem::Unknown(b"POLICI", Some("POLICY")));
-        assert_eq!(problems[1], Problem::Unknown(b"ELEPHANT", None));
-        assert_eq!(problems.len(), 2);
+        let told = [
+            "unknown setting HEAPMM_POLICI; did you mean HEAPMM_POLICY?",
+            "unknown setting HEAPMM_ELEPHANT; `heapmm options` lists them",
+        ];
+        assert_eq!(words(&problems), told);
+    }
+
+    #[test]
+    fn a_problem_of_the_collected_ones_says_that_it_stands_there() {
+        let long = "x".repeat(10_000);
+        let conf = std::format!("CONF=polizy:fast,trim=12Q,/etc/heapmm.conf,{long},:1,out:a\nb,");
+        let (_, problems) = parse(&[&conf]);
+
+        let many = std::format!(
+            "HEAPMM_CONF: '{}...' has no value; it takes option:value,option:value, not a file's name",
+            &long[..256]
+        );
+        let told = [
+            "HEAPMM_CONF: unknown setting polizy; did you mean POLICY?",
+            "HEAPMM_CONF: TRIM cannot be '12Q'; it takes: a size",
+            "HEAPMM_CONF: '/etc/heapmm.conf' has no value; it takes option:value,option:value, not a file's name",
+            &many,
+            "HEAPMM_CONF: unknown setting ; `heapmm options` lists them",
+        ];
+        assert_eq!(words(&problems), told);
+    }
+
+    #[test]
+    fn a_mistyped_policy_gets_a_suggestion_also_by_a_part_of_its_name() {
+        let near = |name| words(&parse(&[&std::format!("POLICY={name}")]).1).concat();
+
+        assert!(near("implicit-frist").ends_with("lists; did you mean implicit-first?"));
+        assert!(near("bets-fit").ends_with("lists; did you mean segregated-best?"));
+        assert!(near("next-fit").ends_with("lists; did you mean implicit-next?"));
+        assert!(near("buddy").ends_with("lists; did you mean buddy-binary?"));
+        assert!(near("x").ends_with("lists"));
+    }
+
+    #[test]
+    fn the_commands_own_variable_is_no_problem_of_the_library() {
+        assert_eq!(parse(&["LIB=/x/libheapmm.so"]).1, []);
+        assert_eq!(words(&parse(&["CONF=lib:/x"]).1).len(), 1);
     }
 
     #[test]
@@ -240,7 +293,7 @@ mod tests {
 
         assert_eq!(settings.shape.split, SMALLEST);
         assert_eq!(problems.len(), 3);
-        assert_eq!(problems[0], Problem::NoValue(b"stats"));
+        assert_eq!(problems[0], Problem { place: Place::Collected, wrong: Wrong::NoValue(b"stats") });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
-use heapmm_core::settings::Settings;
+use heapmm_core::settings::{Place, Problem, Settings};
 
 use crate::fail::{Fail, Verdict};
 use crate::show::chatter::chat;
@@ -57,12 +57,9 @@ fn purge_of_processes() -> u64 {
         let mut settings = Settings::built_in();
         let said = env::var_os("HEAPMM_PURGE").unwrap_or_default();
         if !said.is_empty() {
-            settings.apply(b"PURGE", said.as_encoded_bytes(), &mut |_| {
-                chat!(
-                    "heapmm: HEAPMM_PURGE cannot be '{}': `heapmm options` lists its values",
-                    said.display()
-                );
-            });
+            if let Err(wrong) = settings.apply(b"PURGE", Some(said.as_encoded_bytes())) {
+                chat!("heapmm: {}", Problem { place: Place::Variable, wrong });
+            }
         }
         settings.purge
     })

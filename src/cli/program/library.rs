@@ -40,8 +40,6 @@ pub fn command(words: &[OsString]) -> Verdict<Command> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     command.env("LD_PRELOAD", preload(&library)?);
-    // A setting of this command, not of the library, which would name it as unknown.
-    command.env_remove("HEAPMM_LIB");
     Ok(command)
 }
 

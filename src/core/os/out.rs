@@ -43,6 +43,21 @@ impl<const N: usize> Write for Text<N> {
     }
 }
 
+/// Bytes from outside as a part of a line: not too long, and nothing in them that ends it.
+pub struct Excerpt<'a>(pub &'a [u8]);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Most characters that are shown.
+        const MOST: usize = 256;
+        let mut rest = core::str::from_utf8(self.0).unwrap_or("?").chars();
+        for letter in rest.by_ref().take(MOST) {
+            f.write_char(if letter.is_control() { '?' } else { letter })?;
+        }
+        if rest.next().is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
 /// Writes all of `bytes` to `fd` with `write(2)`; gives up at the first error that is not EINTR.
 pub fn write_all(fd: i32, bytes: &[u8]) -> bool {
     try_write(fd, bytes).is_ok()
@@ -108,6 +123,13 @@ macro_rules! fatal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(std::format!("{}", Excerpt("a\nb\x1b é".as_bytes())), "a?b? é");
+        assert_eq!(std::format!("{}", Excerpt(&[b'x'; 257])), "x".repeat(256) + "...");
+        assert_eq!(std::format!("{}", Excerpt(b"\xff")), "?");
+    }
 
     #[test]
     fn a_line_that_is_too_long_is_cut_and_not_lost() {

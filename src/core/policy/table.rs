@@ -217,6 +217,11 @@ impl Policy {
         core::str::from_utf8(name).unwrap_or_default()
     }
 
+    /// The names of all of them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ALL.iter().map(|policy| policy.name())
+    }
+
     /// The policy called `name`.
     pub fn named(name: &[u8]) -> Option<Self> {
         let known = names().zip(ALL).find(|(known, _)| !name.is_empty() && *known == name);

@@ -43,29 +43,51 @@ fn number(text: &[u8]) -> Option<(usize, &[u8])> {
 /// Longest name that is compared.
 const LONGEST: usize = 24;
 
-/// The candidate that differs from `name` by at most two edits, if there is one.
+/// Fewest letters of a part of a name that says something by itself.
+const LEAST_PART: usize = 4;
+
+/// The candidate that differs from `name` by at most two edits, or shares a part with it, if there is one.
 pub(super) fn nearest(name: &[u8], candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let near = candidates.map(|c| (distance(name, c.as_bytes()), c));
-    near.filter(|(edits, _)| *edits <= 2).min_by_key(|(edits, _)| *edits).map(|(_, c)| c)
+    let ranked = candidates.filter_map(|c| Some((rank(name, c.as_bytes())?, c)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, c)| c)
 }
 
-/// Insertions, deletions and replacements that lead from `a` to `b`, whose case does not matter
-/// (Levenshtein 1966).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    if a.len() > LONGEST || b.len() > LONGEST {
-        return usize::MAX;
+/// How far `name` is from `candidate`: its edits, or more than any of them where only a part is alike.
+fn rank(name: &[u8], candidate: &[u8]) -> Option<u8> {
+    let whole = distance(name, candidate);
+    if whole <= 2 {
+        return Some(whole);
     }
-    let mut row: [usize; LONGEST + 1] = core::array::from_fn(|n| n);
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+    let parts =
+        |text| <[u8]>::split(text, |byte| b"-_".contains(byte)).filter(|part| part.len() >= LEAST_PART);
+    let nearest = parts(name).flat_map(|a| parts(candidate).map(move |b| distance(a, b))).min()?;
+    (nearest <= 1).then_some(3 + nearest)
+}
+
+/// Insertions, deletions, replacements and exchanges of neighbours that lead from `a` to `b`, whose case does not
+/// matter (Damerau 1964).
+fn distance(a: &[u8], b: &[u8]) -> u8 {
+    if a.len() > LONGEST || b.len() > LONGEST {
+        return u8::MAX;
+    }
+    let is_same = |x: &u8, y: &u8| x.eq_ignore_ascii_case(y);
+    let mut rows = [[0; LONGEST + 1]; LONGEST + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j as u8,
+                (_, 0) => i as u8,
+                _ => {
+                    let replaced = rows[i - 1][j - 1] + u8::from(!is_same(&a[i - 1], &b[j - 1]));
+                    let edited = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                    let crossed =
+                        i > 1 && j > 1 && is_same(&a[i - 1], &b[j - 2]) && is_same(&a[i - 2], &b[j - 1]);
+                    if crossed { edited.min(rows[i - 2][j - 2] + 1) } else { edited }
+                }
+            };
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -90,6 +112,7 @@ mod tests {
         assert_eq!(distance(b"policy", b"POLICY"), 0);
         assert_eq!(distance(b"POLIC", b"POLICY"), 1);
         assert_eq!(distance(b"STAT", b"STATS"), 1);
+        assert_eq!(distance(b"bets", b"best"), 1);
         assert_eq!(distance(b"ELEPHANT", b"POLICY"), 8);
     }
 }
