@@ -18,9 +18,9 @@ use heapmm_core::named::NAMED;
 use heapmm_core::observe::leak::{self, Leaks, Obstacle};
 use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
-use heapmm_core::os::out::{self, Text, complain};
+use heapmm_core::os::out::{self, Excerpt, Text, complain};
 use heapmm_core::os::{call, environment, file, thread};
-use heapmm_core::settings::{Format, Settings};
+use heapmm_core::settings::{self, Format, Settings};
 
 use crate::ALLOCATOR;
 
@@ -108,8 +108,7 @@ fn obey() {
     let settings = ALLOCATOR.settings();
     name_problems(settings.strict);
     if settings.verbose {
-        let version = env!("CARGO_PKG_VERSION");
-        complain(format_args!("version {version}, policy {}", settings.policy.name()));
+        report_settings(&settings);
     }
     if settings.stats || settings.leaks {
         PID.store(file::pid(), Ordering::Relaxed);
@@ -130,6 +129,18 @@ fn name_problems(strict: bool) {
     if any && strict {
         out::leave(BAD_CONFIGURATION);
     }
+}
+
+/// What is in force, a line each: as they would be set again.
+fn report_settings(settings: &Settings) {
+    let version = env!("CARGO_PKG_VERSION");
+    complain(format_args!("version {version}, policy {}", settings.policy.name()));
+    settings::each_given(&environment::settings, |name, value| {
+        // The line above says the one, and is there by the other.
+        if name != "POLICY" && name != "VERBOSE" {
+            complain(format_args!("HEAPMM_{name}={}", Excerpt(value)));
+        }
+    });
 }
 
 extern "C" fn before_fork() {

@@ -44,3 +44,18 @@ fn a_bad_setting_gets_one_line_that_says_where_it_stands_and_what_to_do() {
         assert_eq!(strict.status, Some(78), "{name}={value}");
     }
 }
+
+#[test]
+fn verbose_names_the_policy_and_every_setting_that_counts() {
+    let variables = [
+        ("HEAPMM_VERBOSE", "1"),
+        ("HEAPMM_TRIM", "2M"),
+        ("HEAPMM_CONF", "trim:1M,policy:lifo-first,errors=warn,fill:wrong"),
+    ];
+
+    let said = said(&variables);
+
+    let told: Vec<&str> = said.lines().skip(1).collect();
+    assert!(told[0].starts_with("heapmm: version ") && told[0].ends_with(", policy lifo-first"), "{said}");
+    assert_eq!(told[1..], ["heapmm: HEAPMM_ERRORS=warn", "heapmm: HEAPMM_TRIM=2M"]);
+}

@@ -179,6 +179,26 @@ impl Settings {
     }
 }
 
+/// Calls `see` with the name and the value of every setting that `variables` give and that counts, in the order
+/// of the table.
+pub fn each_given<'a, V: Iterator<Item = &'a [u8]>>(
+    variables: &dyn Fn() -> V,
+    mut see: impl FnMut(&'static str, &'a [u8]),
+) {
+    for row in ROWS {
+        let mut last = None;
+        each(variables, &mut |_, name, value| {
+            let is_it = row.name().as_bytes().eq_ignore_ascii_case(name);
+            if is_it && Settings::built_in().apply(name, value).is_ok() {
+                last = value;
+            }
+        });
+        if let Some(value) = last {
+            see(row.name(), value);
+        }
+    }
+}
+
 /// Calls `see` with where every setting stands, its name and its value: what counts more comes later.
 fn each<'a, V: Iterator<Item = &'a [u8]>>(
     variables: &dyn Fn() -> V,
@@ -285,6 +305,16 @@ mod tests {
     fn the_commands_own_variable_is_no_problem_of_the_library() {
         assert_eq!(parse(&["LIB=/x/libheapmm.so"]).1, []);
         assert_eq!(words(&parse(&["CONF=lib:/x"]).1).len(), 1);
+    }
+
+    #[test]
+    fn what_is_given_is_told_once_with_the_value_that_counts() {
+        let variables = ["TRIM=2M", "CONF=trim:1M,fill:junk,stats:never", "LIB=x", "FILL=", "WRONG=1"];
+        let mut given = Vec::new();
+
+        each_given(&|| variables.iter().map(|v| v.as_bytes()), |name, value| given.push((name, value)));
+
+        assert_eq!(given, [("FILL", &b"junk"[..]), ("TRIM", b"2M")]);
     }
 
     #[test]
