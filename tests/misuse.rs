@@ -283,6 +283,31 @@ fn a_free_behind_the_objects_of_a_slab_aborts() {
     }
 }
 
+/// Nothing is left at its address: that it was freed has to be remembered.
+#[test]
+fn a_double_free_of_a_mapped_block_is_called_one() {
+    for program in [
+        "double_free",
+        "double_free_after_trim",
+        "double_free_after_realloc_to_zero",
+        "double_free_after_realloc_moved_it",
+        "double_free_of_an_aligned_block",
+        "double_free_in_another_thread",
+    ] {
+        for policy in [DEFAULT, LITERAL, BUDDY] {
+            let outcome = run(program, MAPPED, policy, "warn").succeeded();
+
+            let lines = complaints(&outcome);
+            assert!(
+                lines.len() == 1 && lines[0].starts_with("heapmm: double free of 0x"),
+                "{program}: {lines:?}"
+            );
+        }
+    }
+    let lines = complaints(&run("bad_realloc_of_a_freed_block", MAPPED, DEFAULT, "warn"));
+    assert!(lines.len() == 1 && lines[0].ends_with(": the block is free"), "{lines:?}");
+}
+
 #[test]
 fn the_matrix_is_clean_for_bad_frees_and_hardly_ever_exploitable() {
     let (rows, told) = matrix(DEFAULT);

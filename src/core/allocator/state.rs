@@ -17,6 +17,7 @@ use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
 use crate::cache::Magazine;
 use crate::engine::{Engine, Held, Kind};
+use crate::heap::gone::Gone;
 use crate::heap::maps::Maps;
 use crate::heap::{Fault, Heap, Request};
 use crate::os::backing::System;
@@ -71,6 +72,8 @@ pub struct State {
     told: Told,
     /// Where the policy is no heap of tagged blocks.
     design: Option<&'static mut Design>,
+    /// Mapped blocks that went back: behind everything, since few processes have any.
+    gone: Gone,
 }
 
 impl State {
@@ -96,6 +99,7 @@ impl State {
             caching: false,
             told: Told::NOTHING,
             design: None,
+            gone: Gone::NONE,
         }
     }
 
@@ -325,8 +329,7 @@ impl State {
             Some(engine) => engine.locate(payload.addr()),
             None => Engine::locate(&self.heap, payload.addr()),
         };
-        let mapped = || self.locate_mapped(payload);
-        found.or_else(|fault| if fault == Fault::Foreign { mapped().ok_or(fault) } else { Err(fault) })
+        found.or_else(|fault| if fault == Fault::Foreign { self.locate_mapped(payload) } else { Err(fault) })
     }
 
     /// Takes back what [`super::Allocator`] has located.

@@ -13,6 +13,7 @@
 //! - **H2** With immediate coalescing no two free blocks are neighbours.
 //! - **H3** A block that the program holds is never moved and its payload never written.
 
+pub mod gone;
 mod grow;
 mod inspect;
 pub mod maps;

@@ -7,6 +7,7 @@
 use super::{Grant, State};
 use crate::block::{ALIGN, Block, WORD};
 use crate::engine::Held;
+use crate::heap::Fault;
 use crate::heap::maps::MOST;
 
 /// The first threshold above which a request is mapped, and the one that it adapts up to.
@@ -48,10 +49,11 @@ impl State {
     }
 
     /// The mapped block at `payload`.
-    pub(super) fn locate_mapped(&self, payload: *mut u8) -> Option<Held> {
-        let block = self.maps.locate(payload.addr())?;
+    pub(super) fn locate_mapped(&self, payload: *mut u8) -> Result<Held, Fault> {
+        let address = payload.addr();
+        let block = self.maps.locate(address).ok_or_else(|| self.gone.fault(address))?;
         // SAFETY: [M1]
-        Some(Held { payload: block.payload(), len: unsafe { block.len() } })
+        Ok(Held { payload: block.payload(), len: unsafe { block.len() } })
     }
 
     pub(super) fn release_mapped(&mut self, block: Block) {
@@ -61,6 +63,7 @@ impl State {
             // What is freed was not for ever: the next of its size is better placed in the heap.
             self.threshold = self.threshold.max(len);
         }
+        self.gone.note(block.payload().addr());
         // SAFETY: located just now.
         unsafe { self.maps.unmap(block) };
     }
@@ -70,6 +73,10 @@ impl State {
         // SAFETY: [M1]: located just now.
         let moved = unsafe { self.maps.remap(block, len) };
         self.note_peak();
-        moved.map(Block::payload)
+        let now = moved?.payload();
+        if now != block.payload() {
+            self.gone.note(block.payload().addr());
+        }
+        Some(now)
     }
 }
