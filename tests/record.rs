@@ -264,6 +264,33 @@ fn a_path_that_cannot_be_gets_a_line_and_the_program_runs_on() {
 }
 
 #[test]
+fn a_device_or_a_folder_gets_a_line_and_no_trace_beside_it() {
+    let folder = Scratch::new();
+    let place = folder.path().join("place");
+    fs::create_dir(&place).unwrap();
+    fs::create_dir(folder.path().join("numbered.0")).unwrap();
+    let place = place.to_str().unwrap();
+    for (path, why) in [
+        ("/dev/null", "it is a device or a pipe"),
+        (place, "it is a folder"),
+        (&*format!("{place}/"), "it is a folder"),
+    ] {
+        let outcome = case(&folder, &["functions"]).env("HEAPMM_TRACE", path).run().succeeded();
+
+        let line = format!("heapmm: cannot write the trace {path}: {why}; the program runs on without it\n");
+        assert_eq!(outcome.errors(), line);
+    }
+    assert!(!Path::new("/dev/null.1").exists());
+    let outcome = case(&folder, &["functions"]).env("HEAPMM_TRACE", "numbered.%n").run().succeeded();
+
+    assert_eq!(outcome.errors(), "");
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["numbered.0", "numbered.1", "place"]);
+}
+
+#[test]
 fn a_disk_that_is_full_gets_a_line_and_the_program_runs_on() {
     // A private file system of 300 KiB, where the rights for one are to be had.
     let folder = Scratch::new();

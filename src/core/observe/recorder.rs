@@ -19,13 +19,13 @@
 //!   words for both. While one thread is the turn's favourite, all calls are its own.
 
 use core::cell::Cell;
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::place::{self, Path};
 use super::pulse::Pulse;
 use super::report::Process;
 use super::trace::{CHUNK_HEAD, Call, Chunk, FILE_HEAD, Kind, MOST_WORDS, Maker, WORD, file_head};
-use crate::os::out::complain;
 use crate::os::refusal::{self, Refusal};
 use crate::os::turn::Turn;
 use crate::os::window::{self, Identity, Open};
@@ -410,7 +410,6 @@ impl Recorder {
         let bytes = self.kept.pattern.get();
         let pattern = bytes.get(..self.kept.pattern_len.get()).unwrap_or_default();
         let numbered = place::is_numbered(pattern);
-        let mut last = refusal::IN_USE;
         for sequence in 0..MOST_NUMBERS {
             let mut path = Path::new();
             if pattern.first() != Some(&b'/') {
@@ -428,11 +427,13 @@ impl Recorder {
             let opened = window::open(place::as_path(&path).ok_or(refusal::TOO_LONG)?, true);
             self.kept.path.set(path);
             match opened {
-                Err(refusal::IN_USE) => last = refusal::IN_USE,
+                // Beside a device or a folder nobody looks for a trace.
+                Err(refusal::IN_USE) if !numbered && sequence == 0 => self.with_path(is_no_other)?,
+                Err(refusal::IN_USE) => {}
                 other => return other,
             }
         }
-        Err(last)
+        Err(refusal::IN_USE)
     }
 
     fn with_path<T>(&self, run: impl FnOnce(&Path) -> T) -> T {
@@ -449,10 +450,16 @@ impl Recorder {
             return;
         }
         self.with_path(|path| {
-            let name = place::as_path(path).and_then(|path| path.to_str().ok()).unwrap_or("?");
-            let why = refusal::words(refusal);
-            complain(format_args!("cannot write the trace {name}: {why}; the program runs on without it"));
+            refusal::complain("trace ", place::as_path(path).map_or(b"?", CStr::to_bytes), refusal);
         });
+    }
+}
+
+/// Whether what has the name of a trace is a file, or gone by now.
+fn is_no_other(path: &Path) -> Result<(), Refusal> {
+    match place::as_path(path).map(file::is_file) {
+        Some(Err(other @ (refusal::FOLDER | refusal::NOT_A_FILE))) => Err(other),
+        _ => Ok(()),
     }
 }
 

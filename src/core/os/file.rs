@@ -1,8 +1,10 @@
 //! The few file calls that a report needs.
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 
 use super::call::keeping_errno;
+use super::refusal::{FOLDER, NOT_A_FILE, Refusal, checked};
 use super::thread::system_call;
 
 /// A private descriptor stays above this number: programs count and close the low ones.
@@ -22,6 +24,20 @@ pub fn open_append(path: &CStr, fresh: bool) -> Option<i32> {
     // SAFETY: the path ends in a zero byte.
     let fd = keeping_errno(|| unsafe { libc::open(path.as_ptr(), flags, 0o644) });
     (fd >= 0).then_some(fd)
+}
+
+/// Whether a file stands at `path`; the refusal says what else, if that is no file to begin.
+pub fn is_file(path: &CStr) -> Result<(), Refusal> {
+    let mut data = MaybeUninit::<libc::stat>::zeroed();
+    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), data.as_mut_ptr().expose_provenance(), 0];
+    // SAFETY: the path ends in a zero byte, and `data` is ours to write.
+    checked(unsafe { system_call(libc::SYS_newfstatat, arguments) })?;
+    // SAFETY: all bytes are written, and any bytes are a stat.
+    match unsafe { data.assume_init() }.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Ok(()),
+        libc::S_IFDIR => Err(FOLDER),
+        _ => Err(NOT_A_FILE),
+    }
 }
 
 /// Whether something stands at `path`.

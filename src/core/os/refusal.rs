@@ -1,5 +1,7 @@
 //! Why the system refuses a call, as a number and in words.
 
+use super::out::{self, Excerpt};
+
 /// An error as the kernel numbers it.
 pub type Refusal = i32;
 
@@ -56,6 +58,12 @@ pub fn words(refusal: Refusal) -> &'static str {
     let lines = WORDS.as_bytes().split(|byte| *byte == b'\n');
     let known = lines.zip(NUMBERS).find(|(_, number)| Refusal::from(**number) == refusal);
     known.and_then(|(line, _)| core::str::from_utf8(line).ok()).unwrap_or("the system refuses")
+}
+
+/// One line on stderr: `what` cannot be written at `path`.
+pub fn complain(what: &str, path: &[u8], refusal: Refusal) {
+    let (path, why) = (Excerpt(path), words(refusal));
+    out::complain(format_args!("cannot write the {what}{path}: {why}; the program runs on without it"));
 }
 
 #[cfg(test)]
