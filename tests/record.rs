@@ -290,28 +290,46 @@ fn a_device_or_a_folder_gets_a_line_and_no_trace_beside_it() {
     assert_eq!(left, ["numbered.0", "numbered.1", "place"]);
 }
 
-#[test]
-fn a_disk_that_is_full_gets_a_line_and_the_program_runs_on() {
-    // A private file system of 300 KiB, where the rights for one are to be had.
+/// Runs a case that records to a private file system of 300 KiB, after `before` and before `after`, where the
+/// rights for one are to be had.
+fn on_a_small_disk(before: &str, after: &str) -> Option<Outcome> {
     let folder = Scratch::new();
     let program = compile("record", &["-fno-builtin"]);
     let mount = "mount -t tmpfs -o size=300k tmpfs . && cd .";
-    let possible = Run::new("unshare").args(["-rm", "sh", "-c", mount]).dir(folder.path()).run();
-    if possible.status != Some(0) {
+    let unshare =
+        |command: &str| Run::new("unshare").args(["-rm", "sh", "-c", command]).dir(folder.path()).run();
+    if unshare(mount).status != Some(0) {
         support::need("unshare with user namespaces");
-        return;
+        return None;
     }
-
-    let command = format!(
-        "{mount} && HEAPMM_TRACE=$PWD/%p LD_PRELOAD={} {} churn >/dev/null",
+    Some(unshare(&format!(
+        "{mount} && {before} && HEAPMM_TRACE=$PWD/%p LD_PRELOAD={} {} churn >/dev/null && {after}",
         support::library().display(),
         program.display()
-    );
-    let outcome = Run::new("unshare").args(["-rm", "sh", "-c", &command]).dir(folder.path()).run();
+    )))
+}
+
+#[test]
+fn a_disk_that_is_full_gets_a_line_and_the_program_runs_on() {
+    let Some(outcome) = on_a_small_disk(":", ":") else { return };
 
     let errors = outcome.errors();
     assert_eq!((outcome.status, errors.lines().count()), (Some(0), 1), "{errors}");
     assert!(errors.contains("no space left on the device"), "{errors}");
+}
+
+#[test]
+fn a_disk_that_was_full_before_gets_a_line_and_no_empty_file() {
+    for bytes in ["300k", "270k"] {
+        let Some(outcome) = on_a_small_disk(&format!("head -c {bytes} /dev/zero >full"), "ls") else {
+            return;
+        };
+
+        let errors = outcome.errors();
+        assert_eq!((outcome.status, errors.lines().count()), (Some(0), 1), "{errors}");
+        assert!(errors.contains("no space left on the device"), "{errors}");
+        assert_eq!(outcome.text(), "full\n");
+    }
 }
 
 #[test]

@@ -208,7 +208,13 @@ impl Recorder {
             let open = self.create(process)?;
             self.kept.identity.set(window::identity(open.fd).ok_or(refusal::NO_FILE)?);
             self.kept.open.set(open);
-            self.add_window(FIRST_WINDOW, true)
+            let begun = self.add_window(FIRST_WINDOW, true);
+            if begun.is_err() {
+                // A file without a head is no trace, and takes what little room there is.
+                self.with_path(|path| place::as_path(path).map(window::remove));
+                self.drop_file();
+            }
+            begun
         });
         match began {
             Ok(()) => self.enter_stage(Stage::On),

@@ -52,6 +52,12 @@ pub fn open(path: &CStr, fresh: bool) -> Result<Open, Refusal> {
     Ok(Open { fd: copy as i32, stays: true })
 }
 
+/// Removes the file at `path`.
+pub fn remove(path: &CStr) {
+    // SAFETY: the path ends in a zero byte.
+    unsafe { system_call(libc::SYS_unlink, [path.as_ptr().addr(), 0, 0, 0]) };
+}
+
 /// Closes `fd`.
 pub fn close(fd: i32) {
     // SAFETY: the callers opened it, and have asked whose it is.
