@@ -19,6 +19,7 @@ use heapmm_core::observe::leak::{self, Leaks, Obstacle};
 use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Excerpt, Text, complain};
+use heapmm_core::os::refusal::{self, Refusal};
 use heapmm_core::os::{call, environment, file, thread};
 use heapmm_core::settings::{self, Format, Settings};
 
@@ -32,6 +33,9 @@ static REPORT_FD: AtomicI32 = AtomicI32::new(-1);
 /// The process that reports; another number means a child that shares our memory (vfork).
 #[unsafe(link_section = ".data")]
 static PID: AtomicI32 = AtomicI32::new(0);
+/// Whether it was said that there can be no report.
+#[unsafe(link_section = ".data")]
+static TOLD: AtomicBool = AtomicBool::new(false);
 /// Whether a report is due.
 #[unsafe(link_section = ".data")]
 static REPORTS: AtomicBool = AtomicBool::new(false);
@@ -112,10 +116,29 @@ fn obey() {
     }
     if settings.stats || settings.leaks {
         PID.store(file::pid(), Ordering::Relaxed);
-        if settings.out.bytes().is_empty() {
-            REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
+        match settings.out.bytes() {
+            b"" => REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed),
+            pattern => check_report_file(pattern),
         }
         REPORTS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says at once what can be told of a file that cannot be written: programs close their stderr before
+/// the report is due.
+fn check_report_file(pattern: &[u8]) {
+    let mut name = [0; 16];
+    let path = place::expand(pattern, process(&mut name), 0);
+    let path = path.as_path().ok_or(refusal::TOO_LONG);
+    if let Err(refusal) = path.and_then(|path| file::may_append(path, place::is_numbered(pattern))) {
+        miss_report(pattern, refusal);
+    }
+}
+
+/// One line for all reports of this process that cannot be written.
+fn miss_report(pattern: &[u8], refusal: Refusal) {
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        refusal::complain("report to HEAPMM_OUT=", pattern, refusal);
     }
 }
 
@@ -254,15 +277,13 @@ fn deliver_report(settings: &Settings, process: Process<'_>, report: &[u8]) {
     if pattern.is_empty() {
         return write_on_private_stderr(report);
     }
-    match open_out(pattern, process) {
-        Some(fd) => {
-            out::write_all(fd, report);
-            file::close(fd);
-        }
-        None => complain(format_args!(
-            "cannot write the report to HEAPMM_OUT={}",
-            core::str::from_utf8(pattern).unwrap_or("?")
-        )),
+    let written = open_out(pattern, process).and_then(|fd| {
+        let written = out::try_write(fd, report);
+        file::close(fd);
+        written
+    });
+    if let Err(refusal) = written {
+        miss_report(pattern, refusal);
     }
 }
 
@@ -273,17 +294,16 @@ pub(crate) fn process(name: &mut [u8; 16]) -> Process<'_> {
 }
 
 /// Opens the file that `pattern` names. With `%n` it is the first that does not exist.
-fn open_out(pattern: &[u8], process: Process<'_>) -> Option<c_int> {
+fn open_out(pattern: &[u8], process: Process<'_>) -> Result<c_int, Refusal> {
     let numbered = place::is_numbered(pattern);
     for sequence in 0..100_000 {
         let path = place::expand(pattern, process, sequence);
-        let path = place::as_path(&path)?;
-        let fd = file::open_append(path, numbered);
-        if fd.is_some() || !numbered || !file::exists(path) {
-            return fd;
+        let opened = file::open_append(path.as_path().ok_or(refusal::TOO_LONG)?, numbered);
+        if !numbered || opened != Err(refusal::IN_USE) {
+            return opened;
         }
     }
-    None
+    Err(refusal::IN_USE)
 }
 
 /// Ends the process without destructors. The report is written here: shells end this way.

@@ -4,7 +4,9 @@
 
 mod support;
 
-use support::Run;
+use std::fs;
+
+use support::{Run, Scratch};
 
 /// A program with nothing but these variables beside the library.
 fn run(command: &str, variables: &[(&str, &str)]) -> Run {
@@ -58,4 +60,64 @@ fn verbose_names_the_policy_and_every_setting_that_counts() {
     let told: Vec<&str> = said.lines().skip(1).collect();
     assert!(told[0].starts_with("heapmm: version ") && told[0].ends_with(", policy lifo-first"), "{said}");
     assert_eq!(told[1..], ["heapmm: HEAPMM_ERRORS=warn", "heapmm: HEAPMM_TRIM=2M"]);
+}
+
+/// A folder, a report that cannot be written there, and why.
+const UNWRITABLE: [(&str, &str); 5] = [
+    ("nowhere/report", "no such folder"),
+    ("nowhere/%p.%n", "no such folder"),
+    ("file/report", "a part of the path is no folder"),
+    (".", "it is a folder"),
+    ("/dev/full", "no space left on the device"),
+];
+
+#[test]
+fn a_report_that_cannot_be_written_gets_one_line() {
+    let folder = Scratch::new();
+    folder.write("file", "");
+    for (out, why) in UNWRITABLE {
+        let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_LEAKS", "exit"), ("HEAPMM_OUT", out)];
+
+        let outcome = run("echo yes", &variables).dir(folder.path()).run().succeeded();
+
+        let line =
+            format!("cannot write the report to HEAPMM_OUT={out}: {why}; the program runs on without it");
+        assert_eq!((outcome.text(), outcome.errors()), ("yes\n".into(), format!("heapmm: {line}\n")));
+    }
+}
+
+#[test]
+fn a_program_that_closes_its_stderr_tells_it_before() {
+    let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", "/nowhere/report")];
+
+    // Only the last process is told of: the shell becomes it.
+    let outcome = Run::shell("LD_PRELOAD=$LIBRARY exec ls -d /").env("LIBRARY", support::library());
+    let outcome = variables.iter().fold(outcome, |run, (name, value)| run.env(name, value)).run().succeeded();
+
+    assert_eq!((outcome.text(), outcome.errors().lines().count()), ("/\n".into(), 1), "{}", outcome.errors());
+}
+
+#[test]
+fn a_report_file_is_not_made_before_the_report() {
+    let folder = Scratch::new();
+    let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", "report")];
+
+    let outcome = run("ls; kill -9 $$", &variables).dir(folder.path()).run();
+
+    assert_eq!((outcome.text(), outcome.errors()), (String::new(), String::new()));
+}
+
+#[test]
+fn stderr_is_the_stream_and_stdout_is_refused() {
+    let folder = Scratch::new();
+    for out in ["stderr", "/dev/stderr"] {
+        let outcome = run(":", &[("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", out)]).dir(folder.path()).run();
+
+        assert!(outcome.succeeded().errors().starts_with("heapmm  sh  pid "), "{out}");
+    }
+    let line = "heapmm: HEAPMM_OUT cannot be 'stdout'; it takes: a file name, or stderr\n";
+    let outcome = run(":", &[("HEAPMM_OUT", "stdout")]).dir(folder.path()).run().succeeded();
+
+    assert_eq!(outcome.errors(), line);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -4,7 +4,6 @@
 //!   %p process   %c command   %n first free number   %t seconds since 1970
 //! ```
 
-use core::ffi::CStr;
 use core::fmt::Write;
 
 use super::report::Process;
@@ -47,9 +46,4 @@ pub fn expand(pattern: &[u8], process: Process<'_>, sequence: u32) -> Path {
     }
     path.push(&[0]);
     path
-}
-
-/// The text as a path; `None` if it was too long to keep its zero byte.
-pub fn as_path(text: &Path) -> Option<&CStr> {
-    CStr::from_bytes_until_nul(text.bytes()).ok()
 }

@@ -210,9 +210,7 @@ impl Recorder {
             self.kept.open.set(open);
             let begun = self.add_window(FIRST_WINDOW, true);
             if begun.is_err() {
-                // A file without a head is no trace, and takes what little room there is.
-                self.with_path(|path| place::as_path(path).map(window::remove));
-                self.drop_file();
+                self.remove_file();
             }
             begun
         });
@@ -393,7 +391,7 @@ impl Recorder {
             return Ok(open);
         }
         self.with_path(|path| {
-            let open = window::open(place::as_path(path).ok_or(refusal::NO_FILE)?, false)?;
+            let open = window::open(path.as_path().ok_or(refusal::NO_FILE)?, false)?;
             if window::identity(open.fd) != Some(ours) {
                 window::close(open.fd);
                 return Err(refusal::NO_FILE);
@@ -404,11 +402,21 @@ impl Recorder {
     }
 
     /// Closes the file that the parent of this process opened, if it still is that file.
+    #[inline(never)]
     fn drop_file(&self) {
         let open = self.kept.open.replace(Open { fd: -1, stays: false });
         if open.fd >= 0 && window::identity(open.fd) == Some(self.kept.identity.get()) {
             window::close(open.fd);
         }
+    }
+
+    /// Removes what could not be begun: a file without a head is no trace, and takes what little room
+    /// there is.
+    #[cold]
+    #[inline(never)]
+    fn remove_file(&self) {
+        self.with_path(|path| path.as_path().map(window::remove));
+        self.drop_file();
     }
 
     /// A new file by the pattern: a name that is taken gets the next number.
@@ -430,7 +438,7 @@ impl Recorder {
                 let _ = core::fmt::Write::write_fmt(&mut path, format_args!(".{sequence}"));
             }
             path.push(&[0]);
-            let opened = window::open(place::as_path(&path).ok_or(refusal::TOO_LONG)?, true);
+            let opened = window::open(path.as_path().ok_or(refusal::TOO_LONG)?, true);
             self.kept.path.set(path);
             match opened {
                 // Beside a device or a folder nobody looks for a trace.
@@ -456,14 +464,14 @@ impl Recorder {
             return;
         }
         self.with_path(|path| {
-            refusal::complain("trace ", place::as_path(path).map_or(b"?", CStr::to_bytes), refusal);
+            refusal::complain("trace ", path.as_path().map_or(b"?", CStr::to_bytes), refusal);
         });
     }
 }
 
 /// Whether what has the name of a trace is a file, or gone by now.
 fn is_no_other(path: &Path) -> Result<(), Refusal> {
-    match place::as_path(path).map(file::is_file) {
+    match path.as_path().map(file::is_file) {
         Some(Err(other @ (refusal::FOLDER | refusal::NOT_A_FILE))) => Err(other),
         _ => Ok(()),
     }

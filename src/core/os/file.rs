@@ -4,7 +4,8 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use super::call::keeping_errno;
-use super::refusal::{FOLDER, NOT_A_FILE, Refusal, checked};
+use super::out::Text;
+use super::refusal::{FOLDER, NOT_A_FILE, Refusal, TOO_LONG, checked};
 use super::thread::system_call;
 
 /// A private descriptor stays above this number: programs count and close the low ones.
@@ -18,12 +19,35 @@ pub fn private_copy(fd: i32) -> Option<i32> {
 }
 
 /// Opens `path` to append, creating it; only a new file if `fresh`.
-pub fn open_append(path: &CStr, fresh: bool) -> Option<i32> {
+pub fn open_append(path: &CStr, fresh: bool) -> Result<i32, Refusal> {
     let only_new = if fresh { libc::O_EXCL } else { 0 };
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | only_new;
+    keeping_errno(|| {
+        // SAFETY: the path ends in a zero byte.
+        let fd = unsafe { libc::open(path.as_ptr(), flags, 0o644) };
+        if fd < 0 { Err(errno::errno().0) } else { Ok(fd) }
+    })
+}
+
+/// Whether that will go well, as far as it can be told without making the file.
+pub fn may_append(path: &CStr, fresh: bool) -> Result<(), Refusal> {
+    match is_file(path) {
+        Err(libc::ENOENT) => {}
+        _ if fresh => {}
+        Ok(()) | Err(NOT_A_FILE) => return allows(path, libc::W_OK),
+        other => return other,
+    }
+    let bytes = path.to_bytes();
+    let mut folder = Text::<512>::new();
+    folder.push(bytes.iter().rposition(|byte| *byte == b'/').map_or(b".", |end| &bytes[..=end]));
+    folder.push(&[0]);
+    allows(folder.as_path().ok_or(TOO_LONG)?, libc::W_OK | libc::X_OK)
+}
+
+/// Whether the process may do at `path` what `mode` says.
+fn allows(path: &CStr, mode: i32) -> Result<(), Refusal> {
     // SAFETY: the path ends in a zero byte.
-    let fd = keeping_errno(|| unsafe { libc::open(path.as_ptr(), flags, 0o644) });
-    (fd >= 0).then_some(fd)
+    checked(unsafe { system_call(libc::SYS_access, [path.as_ptr().addr(), mode as usize, 0, 0]) }).map(|_| ())
 }
 
 /// Whether a file stands at `path`; the refusal says what else, if that is no file to begin.
@@ -38,12 +62,6 @@ pub fn is_file(path: &CStr) -> Result<(), Refusal> {
         libc::S_IFDIR => Err(FOLDER),
         _ => Err(NOT_A_FILE),
     }
-}
-
-/// Whether something stands at `path`.
-pub fn exists(path: &CStr) -> bool {
-    // SAFETY: the path ends in a zero byte.
-    keeping_errno(|| unsafe { libc::access(path.as_ptr(), libc::F_OK) }) == 0
 }
 
 /// Closes `fd`.

@@ -1,5 +1,6 @@
 //! Lines of text without an allocation, and the end of the process.
 
+use core::ffi::CStr;
 use core::fmt::{self, Write};
 
 /// Text under construction, on the stack. What does not fit into `N` bytes is cut off.
@@ -22,6 +23,12 @@ impl<const N: usize> Text<N> {
         let taken = bytes.len().min(N - self.len);
         self.text[self.len..self.len + taken].copy_from_slice(&bytes[..taken]);
         self.len += taken;
+    }
+
+    /// The text as a path; `None` if it was too long to keep its zero byte.
+    #[inline(never)]
+    pub fn as_path(&self) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.bytes()).ok()
     }
 
     /// The bytes so far.

@@ -30,7 +30,13 @@ pub struct Row {
 impl Row {
     /// The row of the setting called `name`, in any case.
     pub fn named(name: &[u8]) -> Option<&'static Self> {
-        ROWS.iter().find(|row| row.name().as_bytes().eq_ignore_ascii_case(name))
+        ROWS.iter().find(|row| row.is_called(name))
+    }
+
+    /// Whether `name` is its name, in any case.
+    #[inline(never)]
+    pub(super) fn is_called(&self, name: &[u8]) -> bool {
+        self.name().as_bytes().eq_ignore_ascii_case(name)
     }
 
     /// The name behind `HEAPMM_`.
@@ -82,9 +88,17 @@ settings! {
     "STATS_FORMAT" Always "text, json" "text"
         "The shape of the report."
         |s, v| { s.format = value::word(v, &[("text", Format::Text), ("json", Format::Json)])?; Some(()) };
-    "OUT" Always "a file name" "stderr"
+    "OUT" Always "a file name, or stderr" "stderr"
         "Where reports go: %p is the process number, %c the command, %n the first free number, %t the time."
-        |s, v| { s.out = Pattern::of(v)?; Some(()) };
+        |s, v| {
+            s.out = match v {
+                b"stderr" | b"/dev/stderr" => Pattern::EMPTY,
+                // Among the output of the program no report is wanted, and a file of that name is meant by nobody.
+                b"stdout" => return None,
+                _ => Pattern::of(v)?,
+            };
+            Some(())
+        };
     "LEAKS" AtStart "off, exit" "off"
         "Look for leaks when the process ends, and write what is lost and what is still reachable; it goes where the report goes."
         |s, v| { s.leaks = value::word(v, &[("off", false), ("exit", true)])?; Some(()) };
