@@ -70,6 +70,20 @@ fn a_library_that_is_not_there_is_125() {
 }
 
 #[test]
+fn a_command_that_runs_another_hands_the_library_on() {
+    let folder = Folder::new();
+    // A copy without the library beside it, made by another process, so that it is not busy.
+    let copy = folder.file("heapmm");
+    let copied = std::process::Command::new("cp").args([env!("CARGO_BIN_EXE_heapmm"), &copy]).status();
+    assert!(copied.unwrap().success());
+
+    let outcome = under_library(&["run", "--", &copy, "run", "--", "sh", "-c", "echo data; exit 3"]);
+
+    assert_eq!((outcome.status, &*outcome.stdout), (3, "data\n"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("unknown setting"), "{outcome:?}");
+}
+
+#[test]
 fn a_static_program_runs_and_is_told_apart() {
     let folder = Folder::new();
     let program = folder.file("static");
