@@ -22,17 +22,19 @@ mod show;
 mod trace;
 mod verbs;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::show::chatter::chat;
+use crate::show::word::printable;
 use verbs::Command;
 
 fn main() -> ExitCode {
     // SAFETY: before any thread: a reader that goes away ends this process as it ends any other.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    match Command::parse().run() {
+    match command().run() {
         Ok(status) => ExitCode::from(status),
         Err(fail) => {
             if !fail.line.is_empty() {
@@ -41,4 +43,13 @@ fn main() -> ExitCode {
             ExitCode::from(fail.status)
         }
     }
+}
+
+/// The command line; one that makes no sense ends the process, and is quoted without control characters.
+fn command() -> Command {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    Command::try_parse_from(&words).unwrap_or_else(|error| {
+        let shown = words.iter().map(|word| printable(&word.to_string_lossy()).into_owned());
+        Command::try_parse_from(shown).err().unwrap_or(error).exit()
+    })
 }

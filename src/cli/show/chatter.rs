@@ -3,9 +3,12 @@
 use std::fmt::Arguments;
 use std::io::Write;
 
-/// Writes a line on stderr, if that can be.
+use super::word::printable;
+
+/// Writes a line on stderr, if that can be; whatever names are in it, it is one line.
 pub fn say(line: Arguments<'_>) {
-    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let line = line.to_string();
+    let _ = std::io::stderr().lock().write_all(format!("{}\n", printable(&line)).as_bytes());
 }
 
 /// [`say`] with the words of `format!`.

@@ -1,4 +1,5 @@
-//! What the user sees: tables, numbers, chatter, files that are whole or not there, a bar for long work.
+//! What the user sees: tables, numbers, chatter, words of others, files that are whole or not there, a bar for
+//! long work.
 
 pub mod chatter;
 pub mod colour;
@@ -6,3 +7,4 @@ pub mod file;
 pub mod number;
 pub mod progress;
 pub mod table;
+pub mod word;

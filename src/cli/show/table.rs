@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::colour::Ink;
 use super::number;
+use super::word::printable;
 
 /// Version of the JSON: raised when a field changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -71,7 +72,7 @@ impl Cell {
     /// As people read it.
     pub fn text(&self) -> String {
         match self {
-            Self::Word(text) => text.clone(),
+            Self::Word(text) => printable(text).into_owned(),
             Self::Count(n) => number::count(*n),
             Self::Bytes(n) => number::bytes(*n),
             Self::Share(part) => number::percent(*part),

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Folder, columns, command, heapmm};
+use common::{Folder, Outcome, columns, command, heapmm};
 
 #[test]
 fn every_policy_is_listed_once_in_each_format() {
@@ -84,4 +84,49 @@ fn a_full_disk_is_status_1() {
     let status = command(["policies"]).stdout(full).status().unwrap();
 
     assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn help_of_a_verb_is_what_the_verb_says_of_itself() {
+    for verb in [&["run"][..], &["trace", "gen"], &["compare"]] {
+        let asked = heapmm_of(&[&["help"], verb].concat());
+        let own = heapmm_of(&[verb, &["--help"]].concat());
+
+        assert_eq!(asked, own, "{verb:?}");
+    }
+    assert_eq!(command(["help", "wishful"]).output().unwrap().status.code(), Some(2));
+}
+
+fn heapmm_of(args: &[&str]) -> String {
+    Outcome::of(command(args).output().unwrap()).success()
+}
+
+#[test]
+fn a_name_in_a_message_cannot_move_the_cursor_or_begin_a_line() {
+    let folder = Folder::new();
+    let strange = folder.file("a\x1b[31mb\nc.rep");
+    let shown = "a\\x1b[31mb\\nc.rep";
+
+    heapmm(["replay", &strange]).failure(1, shown);
+    heapmm(["run", "--", &strange]).failure(127, shown);
+    heapmm(["replay", "/", "--policy", "a\x1bb"]).failure(2, "a\\x1bb");
+    let refused = heapmm(["wish\x1bful"]);
+    assert!(refused.stderr.contains("wish\\x1bful") && !refused.stderr.contains('\x1b'), "{refused:?}");
+    std::fs::write(&strange, "1\n1\n2\n1\na 0 1\nf 0\n").unwrap();
+    let text = heapmm(["replay", &strange]).success();
+    assert!(text.contains(shown) && !text.contains('\x1b'), "{text:?}");
+}
+
+#[test]
+fn the_next_command_can_be_typed_whatever_the_file_is_called() {
+    let folder = Folder::new();
+    let file = folder.write("it's a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    let outcome = heapmm(["replay", &file]);
+
+    let next = outcome.stderr.lines().last().unwrap().strip_prefix("next:  ").unwrap();
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_heapmm")).parent().unwrap();
+    let typed = format!("PATH={}:$PATH; {next} --policies fast", folder.display());
+    let status = std::process::Command::new("sh").args(["-c", &typed]).output().unwrap().status;
+    assert!(status.success(), "{next}");
 }

@@ -9,6 +9,7 @@ use crate::program::inspect::{self, Weight};
 use crate::program::library;
 use crate::show::chatter::chat;
 use crate::show::table::{Cell, Format, Table};
+use crate::show::word::typed;
 
 /// Say whether a command can run under the library, and why not; status 23 if it cannot.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ impl Doctor {
         super::print(&table, self.format)?;
         let can = findings.weight().max(weight) < Weight::Never;
         if can {
-            chat!("next:  heapmm run -- {}", self.command.display());
+            chat!("next:  heapmm run -- {}", typed([&self.command]));
         }
         Ok(if can { 0 } else { Fail::FAILED_CHECK })
     }

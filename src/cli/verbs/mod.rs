@@ -21,7 +21,7 @@ use crate::show::table::{Format, Table};
 
 /// The malloc that explains itself: runs programs under it, replays traces, compares policies.
 #[derive(Debug, Parser)]
-#[command(name = "heapmm", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "heapmm", version, max_term_width = 100)]
 #[command(after_help = "Status: 0; the child's own, or 128 + signal; 1 file or output; 2 usage; \
     23 a check failed; 125, 126, 127 as env(1).")]
 pub struct Command {

@@ -18,6 +18,7 @@ use crate::fail::{Fail, Verdict, plain};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
 use crate::show::chatter::chat;
+use crate::show::word::argument;
 use crate::trace::Trace;
 use crate::trace::hmt::collect::Losses;
 
@@ -47,7 +48,7 @@ impl Record {
         recording.prepare(&mut command);
         let (pid, status) = child::run(&mut command)?;
         recording.keep(pid)?;
-        chat!("next:  heapmm compare {}", self.output.display());
+        chat!("next:  heapmm compare {}", argument(&self.output));
         Ok(child::code(status))
     }
 }

@@ -13,6 +13,7 @@ use crate::show::chatter::chat;
 use crate::show::number::{count, percent};
 use crate::show::progress::Progress;
 use crate::show::table::{Cell, Format};
+use crate::show::word::{argument, printable};
 use crate::trace::Trace;
 use crate::trace::survey::Survey;
 
@@ -47,14 +48,14 @@ impl Replay {
             Format::Text => self.print_text(&score, &survey).map_err(|error| Fail::output(&error))?,
             format => super::print(&table::table(std::slice::from_ref(&score), format), format)?,
         }
-        let file = self.file.display();
-        chat!("next:  heapmm compare {file}");
+        chat!("next:  heapmm compare {}", argument(&self.file));
         Ok(0)
     }
 
     fn print_text(&self, score: &Score, survey: &Survey) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
-        let file = self.file.display();
+        let file = self.file.to_string_lossy();
+        let file = printable(&file);
         writeln!(out, "{}  {file}  {} operations", score.policy, count(survey.events))?;
         for metric in METRICS {
             let cell = (metric.of)(score);

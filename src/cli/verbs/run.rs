@@ -5,8 +5,7 @@
 //! ```
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use crate::program::{child, find, inspect, library};
 use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::number::{bytes, count, percent, share, some};
+use crate::show::word::{argument, typed};
 
 /// Run a command under the library and sum up what its processes did with memory.
 #[derive(Debug, Args)]
@@ -114,13 +114,13 @@ impl Run {
             let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
             Draft::write(file, lines.as_bytes())?;
         }
-        chat!("{}", self.summary(&ending, &reports).trim_end());
+        self.summary(&ending, &reports).iter().for_each(|line| chat!("{line}"));
         let has_lost = leaks::sum(&reports.leaks, |sorts| sorts.definite).blocks > 0;
         Ok(self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status)))
     }
 
     /// At most fifteen lines, the last one a command to type.
-    fn summary(&self, ending: &Ending, reports: &Reports) -> String {
+    fn summary(&self, ending: &Ending, reports: &Reports) -> Vec<String> {
         let name = self.command[0].display();
         let mut lines = vec![format!(
             "heapmm  {name}  pid {}  {}  {:.2} s{}",
@@ -142,17 +142,18 @@ impl Run {
         if self.leaks {
             lines.extend(leak_lines(&reports.leaks));
         }
-        let typed = quoted(&self.command);
-        let stem = stem(&self.command[0]);
+        let words = typed(&self.command);
+        let trace = Path::new(&self.command[0]).with_extension("hmt");
+        let trace = argument(Path::new(trace.file_name().unwrap_or_default()));
         lines.push(match reports.largest() {
             Some(_) => match &self.trace {
-                _ if has_leaks(&reports.leaks) => format!("next:  heapmm leaks -- {typed}"),
-                Some(file) => format!("next:  heapmm compare {}", file.display()),
-                None => format!("next:  heapmm record -o {stem}.hmt -- {typed}"),
+                _ if has_leaks(&reports.leaks) => format!("next:  heapmm leaks -- {words}"),
+                Some(file) => format!("next:  heapmm compare {}", argument(file)),
+                None => format!("next:  heapmm record -o {trace} -- {words}"),
             },
-            None => format!("next:  heapmm doctor {}", quoted(&self.command[..1])),
+            None => format!("next:  heapmm doctor {}", typed(&self.command[..1])),
         });
-        lines.join("\n") + "\n"
+        lines
     }
 }
 
@@ -243,22 +244,4 @@ fn names(reports: &Reports) -> String {
         text += ", ...";
     }
     text
-}
-
-/// The words as a shell reads them.
-fn quoted(words: &[OsString]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
-    let quote = |word: &OsString| {
-        let text = word.to_string_lossy();
-        if !word.is_empty() && word.as_bytes().iter().all(plain) {
-            return text.into_owned();
-        }
-        format!("'{}'", text.replace('\'', r"'\''"))
-    };
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
-}
-
-fn stem(name: &OsString) -> String {
-    let stem = std::path::Path::new(name).file_stem().unwrap_or_default();
-    quoted(&[stem.to_owned()])
 }
