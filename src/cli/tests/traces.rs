@@ -230,3 +230,36 @@ fn a_file_of_heaptrack_is_imported_packed_or_not() {
     }
     heapmm(["import", &cut, "-o", &out]).failure(1, "cut off, or damaged");
 }
+
+#[test]
+fn a_file_of_another_kind_is_told_by_its_kind() {
+    let folder = Folder::new();
+    let text = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+    let (packed, out) = (folder.file("a.hmt"), folder.file("b.hmt"));
+    heapmm(["import", &text, "-o", &packed]).success();
+    let log = folder.write("log", "= Start\n= End\n");
+    let gzip = folder.write("a.gz", [0x1F, 0x8B, 8, 0]);
+
+    heapmm(["import", &packed, "-o", &out])
+        .failure(1, "a.hmt: a whole .hmt trace already; nothing to import");
+    heapmm(["import", env!("CARGO_BIN_EXE_heapmm"), "-o", &out])
+        .failure(1, "neither a .rep nor a .hmt trace");
+    heapmm(["replay", &log]).failure(1, "`heapmm import` makes a trace of it");
+    heapmm(["trace", "info", &gzip]).failure(1, "`heapmm import` makes a trace of it");
+    assert!(!fs::exists(out).unwrap());
+}
+
+#[test]
+fn a_trace_without_events_has_no_peak_and_nothing_to_play() {
+    let folder = Folder::new();
+    let (log, packed) = (folder.write("log", "= Start\n= End\n"), folder.file("a.hmt"));
+
+    let imported = heapmm(["import", &log, "-o", &packed]);
+    let info = heapmm(["trace", "info", &packed, "--format", "csv"]).success();
+
+    assert_eq!(imported.stderr, format!("{packed}: 0 events\n"));
+    assert!(info.contains("\nevents,0\n") && info.contains("\npeak after event,\n"), "{info}");
+    for verb in ["replay", "compare", "step"] {
+        heapmm([verb, &packed]).failure(1, "a.hmt: no operations to play");
+    }
+}

@@ -50,6 +50,11 @@ pub fn text(bytes: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Broken> {
     }
 }
 
+/// Whether `bytes` begin as one of heaptrack's files does, packed or not.
+pub fn is_like(bytes: &[u8]) -> bool {
+    bytes.starts_with(&ZSTD) || bytes.starts_with(&GZIP) || is_ours(bytes)
+}
+
 fn is_ours(text: &[u8]) -> bool {
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
     first.starts_with(START) && numbers(first).is_some_and(|words| words.len() == 2)

@@ -117,6 +117,9 @@ impl Trace {
         let source = if bytes.starts_with(&hmt::MAGIC) {
             let reader = hmt::reader::Reader::open(bytes).map_err(|error| error.at(path))?;
             Source::Hmt(reader)
+        } else if bytes.starts_with(mtrace::START) || heaptrack::is_like(&bytes) {
+            let what = "written by mtrace or heaptrack; `heapmm import` makes a trace of it";
+            return Err(Fail::new(Fail::IO, format!("{}: {what}", path.display())));
         } else {
             Source::Events(rep::read(&bytes).map_err(|error| error.at(path))?)
         };
@@ -152,6 +155,11 @@ impl Trace {
             Source::Events(_) => None,
             Source::Hmt(reader) => reader.note(),
         }
+    }
+
+    /// Whether the file is a whole .hmt trace, as `heapmm import` makes them.
+    pub fn is_packed(&self) -> bool {
+        matches!(&self.source, Source::Hmt(reader) if !reader.is_raw() && reader.note().is_none())
     }
 
     /// Hands all events to `see`, some at a time and in order, until it says `false`; what could not

@@ -52,6 +52,9 @@ pub fn read(text: &[u8]) -> Result<Vec<Event>, Broken> {
         };
         last = at;
         let value = whole(line).ok_or_else(|| {
+            if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                return Broken::new(at, "no text; this is neither a .rep nor a .hmt trace");
+            }
             Broken::new(at, format!("'{}' should be the {what}; is this a .rep trace?", shown(line)))
         });
         value.map(|value| (at, value))

@@ -51,7 +51,15 @@ impl Import {
             let (events, losses) = heaptrack::read(&text).map_err(|error| error.at(&self.file))?;
             (Trace::of(&self.file.to_string_lossy(), events), losses)
         } else {
-            (Trace::open(&self.file)?, Losses::default())
+            let trace = Trace::open(&self.file)?;
+            if trace.is_packed() {
+                let file = self.file.display();
+                return Err(Fail::new(
+                    Fail::IO,
+                    format!("{file}: a whole .hmt trace already; nothing to import"),
+                ));
+            }
+            (trace, Losses::default())
         };
         Survey::of(&trace)?;
         pack(&trace, losses, &self.output)?;
@@ -84,13 +92,12 @@ pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
     draft.flush().map_err(failed)?;
     draft.finish()?;
     let size = std::fs::metadata(output).map_or(0, |data| data.len());
-    let each = size as f64 / events.max(1) as f64;
-    chat!(
-        "{}: {}, {each:.1} bytes each{}",
-        output.display(),
-        some(events, "event"),
-        lost(before.and(losses))
-    );
+    let each = match events {
+        0 => String::new(),
+        events => format!(", {:.1} bytes each", size as f64 / events as f64),
+    };
+    let lost = lost(before.and(losses));
+    chat!("{}: {}{each}{lost}", output.display(), some(events, "event"));
     Ok(())
 }
 

@@ -125,7 +125,10 @@ impl Info {
             ("bytes asked for", Cell::Bytes(survey.total)),
             ("largest request", Cell::Bytes(survey.largest)),
             ("peak", Cell::Bytes(survey.peak)),
-            ("peak after event", Cell::Count(survey.peak_at + 1)),
+            (
+                "peak after event",
+                if survey.events == 0 { Cell::None } else { Cell::Count(survey.peak_at + 1) },
+            ),
             ("most blocks", Cell::Count(survey.peak_blocks)),
             ("live at end", Cell::Bytes(survey.left)),
             ("blocks at end", Cell::Count(survey.left_blocks)),
