@@ -15,6 +15,7 @@ mod value;
 
 pub use problem::{Place, Problem, Wrong};
 pub use table::{PAGES, Page, ROWS, Row, When};
+pub use value::nearest;
 
 /// What a misuse leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,12 +171,12 @@ impl Settings {
     pub fn apply<'a>(&mut self, name: &'a [u8], value: Option<&'a [u8]>) -> Result<(), Wrong<'a>> {
         let value = value.ok_or(Wrong::NoValue(name))?;
         let Some(row) = Row::named(name) else {
-            return Err(Wrong::Unknown(name, value::nearest(name, &mut ROWS.iter().map(Row::name))));
+            return Err(Wrong::Unknown(name, nearest(name, &mut ROWS.iter().map(Row::name))));
         };
         (row.apply)(self, value).ok_or_else(|| {
             // The others list the words that they take.
             let is_policy = row.name() == "POLICY";
-            let near = if is_policy { value::nearest(value, &mut Policy::names()) } else { None };
+            let near = if is_policy { nearest(value, &mut Policy::names()) } else { None };
             Wrong::Value { name: row.name(), value, values: row.values(), near }
         })
     }

@@ -84,7 +84,7 @@ fn figures(out: &mut String, scores: &[Score], compared: bool) {
             let cell = &cells[column];
             let best = if table.bold.contains(&(row, column)) { " class=\"best\"" } else { "" };
             let value = match cell {
-                Cell::Count(n) | Cell::Bytes(n) => n.to_string(),
+                Cell::Count(n) | Cell::Number(n) | Cell::Bytes(n) => n.to_string(),
                 Cell::Share(x) | Cell::Ratio(x) => x.to_string(),
                 Cell::Word(_) | Cell::None => String::new(),
             };

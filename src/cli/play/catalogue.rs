@@ -9,7 +9,7 @@ use heapmm_core::engine::table::AnyEngine;
 use heapmm_core::heap::{Heap, Shape};
 use heapmm_core::os::fake::Arena;
 use heapmm_core::policy::{AnyIndex, POLICIES, Policy};
-use heapmm_core::settings::{Place, Problem, Settings};
+use heapmm_core::settings::{Place, Problem, Settings, nearest};
 
 use crate::fail::{Fail, Verdict};
 use crate::show::chatter::chat;
@@ -70,45 +70,32 @@ pub fn known() -> Vec<Entry> {
     POLICIES.iter().map(|row| Entry { name: row.name, help: row.help, policy: row.policy }).collect()
 }
 
-/// The engine called `name`.
-pub fn named(name: &str) -> Verdict<Entry> {
+/// The engine called `name`, or what else the user may have meant.
+pub fn sought(name: &str) -> Result<Entry, String> {
     let known = known();
     known.iter().find(|entry| entry.name == name).copied().ok_or_else(|| {
-        let near = nearest(name, known.iter().map(|entry| entry.name));
-        let hint =
-            near.map_or("`heapmm policies` lists them".to_owned(), |near| format!("did you mean {near}?"));
-        Fail::usage(format!("no policy '{name}' can be replayed; {hint}"))
+        let near = nearest(name.as_bytes(), &mut known.iter().map(|entry| entry.name));
+        near.map_or("`heapmm policies` lists them".to_owned(), |near| format!("did you mean {near}?"))
     })
 }
 
-/// The engines of a list `a,b`, or all.
+/// The engine called `name`.
+pub fn named(name: &str) -> Verdict<Entry> {
+    sought(name).map_err(|hint| Fail::usage(format!("no policy '{name}' can be replayed; {hint}")))
+}
+
+/// The engines of a list `a,b`, each once; `all` stands for those that are not named.
 pub fn listed(list: &str) -> Verdict<Vec<Entry>> {
-    if list == "all" {
-        return Ok(known());
-    }
     let mut entries: Vec<Entry> = Vec::new();
     for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let entry = named(name)?;
-        if entries.iter().all(|known| known.name != entry.name) {
-            entries.push(entry);
+        for entry in if name == "all" { known() } else { vec![named(name)?] } {
+            if entries.iter().all(|known| known.name != entry.name) {
+                entries.push(entry);
+            }
         }
     }
     if entries.is_empty() {
         return Err(Fail::usage("--policies names no policy"));
     }
     Ok(entries)
-}
-
-/// The name that shares most letters with `name`, if more than half are shared.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = |other: &str| {
-        let front = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-        let back = name.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
-        (front + back).min(name.len())
-    };
-    known
-        .map(|other| (alike(other), other))
-        .max_by_key(|(alike, _)| *alike)
-        .filter(|(alike, other)| 2 * alike > name.len().max(other.len()))
-        .map(|(_, other)| other)
 }

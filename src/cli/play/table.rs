@@ -19,15 +19,17 @@ pub fn award(scores: &mut [Score]) {
 
 /// The figures of a list `a,b`, by their names in JSON and CSV.
 pub fn listed(list: &str) -> Verdict<Vec<&'static Metric>> {
+    let known = || METRICS.iter().map(|metric| metric.key).collect::<Vec<_>>().join(", ");
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            METRICS.iter().find(|metric| metric.key == name).ok_or_else(|| {
-                let known: Vec<&str> = METRICS.iter().map(|metric| metric.key).collect();
-                Fail::usage(format!("no figure '{name}'; there are {}", known.join(", ")))
-            })
-        })
-        .collect()
+    let metrics = names.map(|name| {
+        let metric = METRICS.iter().find(|metric| metric.key == name);
+        metric.ok_or_else(|| Fail::usage(format!("no figure '{name}'; there are {}", known())))
+    });
+    let metrics = metrics.collect::<Verdict<Vec<_>>>()?;
+    if metrics.is_empty() {
+        return Err(Fail::usage(format!("--columns names no figure; there are {}", known())));
+    }
+    Ok(metrics)
 }
 
 /// The table; as text only the figures that matter in a comparison.
@@ -57,7 +59,7 @@ fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
     let value = |row: &Vec<Cell>| match row[column] {
         Cell::Count(n) | Cell::Bytes(n) => Some(n as f64),
         Cell::Share(x) | Cell::Ratio(x) => Some(x),
-        Cell::Word(_) | Cell::None => None,
+        Cell::Word(_) | Cell::Number(_) | Cell::None => None,
     };
     let values: Vec<Option<f64>> = table.rows.iter().map(value).collect();
     let known = values.iter().flatten().copied();

@@ -85,7 +85,7 @@ pub fn table(found: &[Found]) -> Table {
             ("reachable", of.reachable),
         ];
         let mut add = |sort: &str, blocks: u64, each: Cell, bytes: u64, at: Cell| {
-            let process = [Cell::word(&one.command), Cell::word(one.pid.to_string())];
+            let process = [Cell::word(&one.command), Cell::Number(one.pid.into())];
             let figures = [Cell::word(sort), Cell::Count(blocks), each, Cell::Count(bytes), at];
             table.rows.push(process.into_iter().chain(figures).collect());
         };

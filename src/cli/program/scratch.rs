@@ -5,14 +5,20 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use crate::fail::{Fail, Verdict, plain};
+
 /// A folder that only this user can enter; it goes away with its value.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
     /// A new folder below TMPDIR.
-    pub fn new() -> io::Result<Self> {
-        Self::within(&std::env::temp_dir())
+    pub fn new() -> Verdict<Self> {
+        let folder = std::env::temp_dir();
+        Self::within(&folder).map_err(|error| {
+            let (folder, why) = (folder.display(), plain(&error));
+            Fail::new(Fail::OWN, format!("{folder}: {why}; TMPDIR should name a folder to write to"))
+        })
     }
 
     /// A new folder within `folder`: for what may be too large for TMPDIR.

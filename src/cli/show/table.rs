@@ -36,6 +36,8 @@ pub enum Cell {
     Word(String),
     /// A number of things.
     Count(u64),
+    /// A number that is a name: digits without commas.
+    Number(u64),
     /// A number of bytes.
     Bytes(u64),
     /// A share of one, shown as per cent.
@@ -74,6 +76,7 @@ impl Cell {
         match self {
             Self::Word(text) => printable(text).into_owned(),
             Self::Count(n) => number::count(*n),
+            Self::Number(n) => n.to_string(),
             Self::Bytes(n) => number::bytes(*n),
             Self::Share(part) => number::percent(*part),
             Self::Ratio(value) if *value >= 100.0 => number::count(value.round() as u64),
@@ -85,7 +88,7 @@ impl Cell {
     fn json(&self) -> Value {
         match self {
             Self::Word(text) => json!(text),
-            Self::Count(n) | Self::Bytes(n) => json!(n),
+            Self::Count(n) | Self::Number(n) | Self::Bytes(n) => json!(n),
             Self::Share(value) | Self::Ratio(value) => json!(rounded(*value)),
             Self::None => Value::Null,
         }
@@ -97,7 +100,7 @@ impl Cell {
                 format!("\"{}\"", text.replace('"', "\"\""))
             }
             Self::Word(text) => text.clone(),
-            Self::Count(n) | Self::Bytes(n) => n.to_string(),
+            Self::Count(n) | Self::Number(n) | Self::Bytes(n) => n.to_string(),
             Self::Share(value) | Self::Ratio(value) => rounded(*value).to_string(),
             Self::None => String::new(),
         }

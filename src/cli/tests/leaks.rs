@@ -93,6 +93,7 @@ fn a_list_of_a_tree_of_processes_has_each_of_them_and_leaves_stdout_alone() {
     let commands: Vec<_> =
         list["leaks"].as_array().unwrap().iter().map(|row| row["command"].as_str()).collect();
     assert!(commands.contains(&Some("sh")) && commands.contains(&Some("ls")), "{commands:?}");
+    assert!(list["leaks"][0]["pid"].as_u64().is_some_and(|pid| pid > 0), "a number: {list}");
 }
 
 #[test]

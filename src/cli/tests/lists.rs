@@ -130,3 +130,16 @@ fn the_next_command_can_be_typed_whatever_the_file_is_called() {
     let status = std::process::Command::new("sh").args(["-c", &typed]).output().unwrap().status;
     assert!(status.success(), "{next}");
 }
+
+#[test]
+fn a_mistyped_policy_gets_the_nearest_name_from_every_verb() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    heapmm(["run", "--policy", "fats", "--", "true"]).failure(2, "no policy 'fats'; did you mean fast?");
+    heapmm(["leaks", "--policy", "Slab", "--", "true"]).failure(2, "did you mean slab?");
+    heapmm(["replay", &file, "--policy", "buddy-binray"]).failure(2, "did you mean buddy-binary?");
+    heapmm(["step", &file, "--policy", "nix"]).failure(2, "`heapmm policies` lists them");
+    heapmm(["compare", &file, "--policies", "all,lifo-frist"]).failure(2, "did you mean lifo-first?");
+    assert!(heapmm(["completions", "bash"]).success().contains("buddy-fibonacci"));
+}

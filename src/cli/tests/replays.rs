@@ -229,3 +229,31 @@ fn slabs_use_more_of_the_binary_traces_than_any_fit() {
         assert!(slab >= least && fit < 55.0, "{trace}: {slab} {fit}");
     }
 }
+
+#[test]
+fn all_policies_may_stand_in_a_list_and_each_is_played_once() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "100\n1\n2\n1\na 0 100\nf 0\n");
+    let played = |policies| {
+        let csv = heapmm(["compare", &file, "--policies", policies, "--format", "csv"]).success();
+        columns(&csv, ["policy"]).into_iter().map(|[name]| name).collect::<Vec<_>>()
+    };
+
+    let (all, first) = (played("all"), played("slab,all,slab"));
+
+    assert_eq!((all.len(), first.len(), first[0].as_str()), (all.len(), all.len(), "slab"));
+    heapmm(["compare", &file, "--policies", ","]).failure(2, "--policies names no policy");
+    heapmm(["compare", &file, "--columns", ""])
+        .failure(2, "--columns names no figure; there are utilisation");
+}
+
+#[test]
+fn steps_that_no_trace_has_are_refused() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "100\n1\n2\n1\na 0 100\nf 0\n");
+
+    heapmm(["step", &file, "--from", "3"]).failure(2, "a.rep: --from 3 lies behind its 2 operations");
+    heapmm(["step", &file, "--from", "2", "--to", "1"]).failure(2, "--from 2 lies behind --to 1");
+    assert_eq!(heapmm(["step", &file, "--from", "0"]).status, 2);
+    assert!(heapmm(["step", &file, "--from", "2", "--to", "9"]).success().starts_with("2  free 0\n"));
+}

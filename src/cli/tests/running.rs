@@ -166,3 +166,11 @@ fn a_signal_is_sent_on_to_the_command() {
     assert_eq!(lines.next().unwrap().unwrap(), "caught");
     assert_eq!(child.wait().unwrap().code(), Some(9));
 }
+
+#[test]
+fn a_folder_for_temporary_files_that_is_not_there_is_named() {
+    let mut run = command(["run", "true"]);
+    run.env("HEAPMM_LIB", library()).env("TMPDIR", "/nowhere/tmp");
+
+    Outcome::of(run.output().unwrap()).failure(125, "/nowhere/tmp: No such file or directory; TMPDIR should");
+}

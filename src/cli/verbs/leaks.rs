@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::run::{self, Watch};
+use super::policies;
+use super::run::Watch;
 use crate::fail::{Fail, Verdict};
 use crate::program::{child, leaks};
 use crate::show::chatter::chat;
@@ -20,7 +21,7 @@ use crate::show::table::Format;
 #[derive(Debug, Args)]
 pub struct Leaks {
     /// Where blocks are placed; `heapmm policies` lists the names.
-    #[arg(long, value_name = "NAME", value_parser = run::policies(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = policies::Name, hide_possible_values = true)]
     policy: Option<String>,
     /// Write the list to a file, not to stderr.
     #[arg(short, long, value_name = "FILE")]

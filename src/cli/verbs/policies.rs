@@ -1,6 +1,9 @@
 //! `heapmm policies`: where blocks can be placed, from the library's own table.
 
-use clap::Args;
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args};
 
 use crate::fail::Verdict;
 use crate::play::catalogue;
@@ -23,5 +26,22 @@ impl Policies {
         }
         super::print(&table, self.format)?;
         Ok(0)
+    }
+}
+
+/// A policy on the command line: completions know its name, and the verb says what is wrong with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Name;
+
+impl TypedValueParser for Name {
+    type Value = String;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let entries = catalogue::known().into_iter();
+        Some(Box::new(entries.map(|entry| PossibleValue::new(entry.name).help(entry.help))))
     }
 }

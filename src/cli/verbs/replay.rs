@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::policies;
 use crate::fail::{Fail, Verdict};
 use crate::play::player::{self, Rules};
 use crate::play::score::{METRICS, Score};
@@ -24,6 +25,7 @@ pub struct Replay {
     file: PathBuf,
     /// The policy; `heapmm policies` lists the names.
     #[arg(long, value_name = "NAME", default_value = "segregated-best")]
+    #[arg(value_parser = policies::Name, hide_possible_values = true)]
     policy: String,
     #[command(flatten)]
     rules: Rules,

@@ -10,10 +10,10 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::policies;
 use super::record::Recording;
-use crate::fail::{Fail, Verdict, plain};
+use crate::fail::{Fail, Verdict};
 use crate::play::catalogue;
 use crate::program::leaks::{self, Count, Found, Sorts};
 use crate::program::report::{Report, Reports};
@@ -28,7 +28,7 @@ use crate::show::word::{argument, typed};
 #[derive(Debug, Args)]
 pub struct Run {
     /// Where blocks are placed; `heapmm policies` lists the names.
-    #[arg(long, value_name = "NAME", value_parser = policies(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = policies::Name, hide_possible_values = true)]
     policy: Option<String>,
     /// Keep the reports of all processes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
@@ -45,12 +45,6 @@ pub struct Run {
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<OsString>,
-}
-
-/// The policies, each with its line.
-pub fn policies() -> PossibleValuesParser {
-    let values = catalogue::known().into_iter().map(|entry| PossibleValue::new(entry.name).help(entry.help));
-    PossibleValuesParser::new(values)
 }
 
 /// How one run went.
@@ -76,10 +70,13 @@ pub struct Watch<'a> {
 impl Watch<'_> {
     /// Runs `words` to their end, and reads what the library has left.
     pub fn run(&self, words: &[OsString]) -> Verdict<(Ending, Reports)> {
+        if let Some(policy) = self.policy {
+            catalogue::sought(policy).map_err(|hint| Fail::usage(format!("no policy '{policy}'; {hint}")))?;
+        }
         let mut command = library::command(words)?;
         find::program(&words[0])?;
         let warned = warn_beforehand(&words[0]);
-        let scratch = Scratch::new().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
+        let scratch = Scratch::new()?;
         command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
         command.env("HEAPMM_OUT", scratch.path().join("%p.%n"));
         if let Some(policy) = self.policy {

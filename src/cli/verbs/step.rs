@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::policies;
 use super::replay::opened;
 use crate::fail::{Fail, Verdict};
 use crate::play::player::{Player, Rules};
 use crate::play::{catalogue, drawing};
 use crate::show::colour::Ink;
+use crate::show::number::some;
 use crate::trace::{Event, Kind};
 
 /// Play a small trace one operation at a time and draw the heap after each.
@@ -21,9 +23,10 @@ pub struct Step {
     file: PathBuf,
     /// The policy; `heapmm policies` lists the names.
     #[arg(long, value_name = "NAME", default_value = "segregated-best")]
+    #[arg(value_parser = policies::Name, hide_possible_values = true)]
     policy: String,
     /// The first operation that is shown, from 1.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     from: u64,
     /// The last one.
     #[arg(long)]
@@ -44,6 +47,14 @@ impl Step {
         let (trace, survey) = opened(&self.file)?;
         let mut player = Player::new(&survey, &entry, &self.rules)?;
         let last = self.to.unwrap_or(survey.events).min(survey.events);
+        if self.from > last {
+            let (file, from) = (self.file.display(), self.from);
+            let what = match self.to {
+                Some(to) if from > to => format!("--from {from} lies behind --to {to}"),
+                _ => format!("{file}: --from {from} lies behind its {}", some(survey.events, "operation")),
+            };
+            return Err(Fail::usage(what));
+        }
         let asks = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         if !asks && last.saturating_sub(self.from) >= MOST {
             let what = format!("{last} operations are too many to draw; --from and --to choose some");

@@ -47,7 +47,7 @@ const LONGEST: usize = 24;
 const LEAST_PART: usize = 4;
 
 /// The candidate that differs from `name` by at most two edits, or shares a part with it, if there is one.
-pub(super) fn nearest(
+pub fn nearest(
     name: &[u8],
     candidates: &mut dyn Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
