@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
+use crate::show::chatter::chat;
+
 /// A failed verb.
 #[derive(Debug)]
 pub struct Fail {
@@ -50,10 +52,26 @@ impl Fail {
         Self::new(Self::IO, format!("{}: {place}: {what}", path.display()))
     }
 
+    /// Says on stderr what is wrong.
+    pub fn say(&self) {
+        if !self.line.is_empty() {
+            chat!("heapmm: {}", self.line);
+        }
+    }
+
     /// Standard output that cannot be written.
     pub fn output(error: &io::Error) -> Self {
         Self::new(Self::IO, format!("standard output: {}", plain(error)))
     }
+}
+
+/// The status after all of `rest`, what was left to do when the work was done: its own `status` stays, each
+/// failure is said, and the first makes the status of what went well.
+pub fn after(status: u8, rest: impl IntoIterator<Item = Verdict<()>>) -> u8 {
+    rest.into_iter().filter_map(Result::err).fold(status, |status, fail| {
+        fail.say();
+        if status == 0 { fail.status } else { status }
+    })
 }
 
 /// The words of the system without Rust's number behind them.

@@ -27,7 +27,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::show::chatter::chat;
 use crate::show::word::printable;
 use verbs::Command;
 
@@ -37,9 +36,7 @@ fn main() -> ExitCode {
     match command().run() {
         Ok(status) => ExitCode::from(status),
         Err(fail) => {
-            if !fail.line.is_empty() {
-                chat!("heapmm: {}", fail.line);
-            }
+            fail.say();
             ExitCode::from(fail.status)
         }
     }

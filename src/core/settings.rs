@@ -51,13 +51,15 @@ pub enum Fill {
 /// A file name with `%` escapes, kept by value.
 #[derive(Clone, Copy, Debug)]
 pub struct Pattern {
-    bytes: [u8; 256],
+    bytes: [u8; Self::MOST],
     len: usize,
 }
 
 impl Pattern {
+    /// Most bytes of it.
+    pub const MOST: usize = 256;
     /// No file.
-    pub const EMPTY: Self = Self { bytes: [0; 256], len: 0 };
+    pub const EMPTY: Self = Self { bytes: [0; Self::MOST], len: 0 };
 
     /// The text; empty where none is set.
     pub fn bytes(&self) -> &[u8] {

@@ -5,6 +5,9 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use heapmm_core::observe::place::PRIVATE;
+use heapmm_core::settings::Pattern;
+
 use crate::fail::{Fail, Verdict, plain};
 
 /// A folder that only this user can enter; it goes away with its value.
@@ -23,7 +26,7 @@ impl Scratch {
 
     /// A new folder within `folder`: for what may be too large for TMPDIR.
     pub fn within(folder: &Path) -> io::Result<Self> {
-        let template = folder.join(".heapmm.XXXXXX");
+        let template = folder.join(format!("{PRIVATE}XXXXXX"));
         let text = CString::new(template.as_os_str().as_bytes())?.into_raw();
         // SAFETY: a string of our own, writable, with its zero byte.
         let made = unsafe { libc::mkdtemp(text) };
@@ -34,6 +37,23 @@ impl Scratch {
             return Err(failed);
         }
         Ok(Self(PathBuf::from(OsString::from_vec(text.into_bytes()))))
+    }
+
+    /// The setting that makes the library leave a file here for each process; status 125 if it is too long.
+    pub fn pattern(&self) -> Verdict<OsString> {
+        let escaped = self.0.as_os_str().as_bytes().iter().flat_map(|byte| match byte {
+            b'%' => vec![b'%', b'%'],
+            byte => vec![*byte],
+        });
+        let pattern: Vec<u8> = escaped.chain(*b"/%p.%n").collect();
+        if pattern.len() > Pattern::MOST {
+            let folder = self.0.parent().unwrap_or(&self.0).display();
+            return Err(Fail::new(
+                Fail::OWN,
+                format!("{folder}: too long a path for the library to write to"),
+            ));
+        }
+        Ok(OsString::from_vec(pattern))
     }
 
     /// Where it is.

@@ -1,12 +1,59 @@
 //! Files that are whole or not there: written under a temporary name beside the place, then renamed.
+//!
+//! ```text
+//!   Place ── long work ──► Draft ──► file        a place that cannot be written to is told first
+//! ```
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::fail::{Fail, Verdict};
+
+/// Where a file will stand: it could be written there when it was looked at.
+pub struct Place {
+    target: PathBuf,
+    /// What is no file stays open: the reader of a pipe would take a close for the end.
+    special: Option<Draft>,
+}
+
+impl Place {
+    /// Looks whether a file can be written at `target`, and leaves nothing there.
+    pub fn new(target: &Path) -> Verdict<Self> {
+        let draft = Draft::new(target)?;
+        let special = draft.is_special().then_some(draft);
+        Ok(Self { target: target.to_owned(), special })
+    }
+
+    /// Begins the file.
+    pub fn draft(self) -> Verdict<Draft> {
+        self.special.map_or_else(|| Draft::new(&self.target), Ok)
+    }
+
+    /// Writes `bytes` as the whole content.
+    pub fn write(self, bytes: &[u8]) -> Verdict<()> {
+        self.draft()?.write_whole(bytes)
+    }
+
+    /// Where it is.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+}
+
+/// Whether `a` and `b` are one file, or would be one once both are written.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().ok().or_else(|| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+        })
+    };
+    place(a).is_some_and(|a| place(b) == Some(a))
+}
 
 /// A file under construction; dropped before [`Draft::finish`], it leaves nothing behind.
 pub struct Draft {
@@ -27,9 +74,22 @@ impl Draft {
 
     /// Writes `bytes` as the whole content of `target`.
     pub fn write(target: &Path, bytes: &[u8]) -> Verdict<()> {
-        let mut this = Self::new(target)?;
-        this.write_all(bytes).map_err(|error| Fail::io(target, &error))?;
-        this.finish()
+        Self::new(target)?.write_whole(bytes)
+    }
+
+    /// Where it will stand.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    fn write_whole(mut self, bytes: &[u8]) -> Verdict<()> {
+        self.write_all(bytes).map_err(|error| Fail::io(&self.target, &error))?;
+        self.finish()
+    }
+
+    /// Whether what stands there is no file, and is written directly.
+    pub fn is_special(&self) -> bool {
+        self.draft == self.target
     }
 
     /// Puts the file in its place.
@@ -38,9 +98,8 @@ impl Draft {
             Some(mut out) => out.flush(),
             None => Ok(()),
         };
-        let placed = done.and_then(|()| {
-            if self.draft == self.target { Ok(()) } else { fs::rename(&self.draft, &self.target) }
-        });
+        let placed = done
+            .and_then(|()| if self.is_special() { Ok(()) } else { fs::rename(&self.draft, &self.target) });
         if placed.is_err() {
             self.discard();
         }
@@ -48,7 +107,7 @@ impl Draft {
     }
 
     fn discard(&self) {
-        if self.draft != self.target {
+        if !self.is_special() {
             // Nothing more can be done about a file that cannot be removed.
             let _ = fs::remove_file(&self.draft);
         }
@@ -85,7 +144,8 @@ impl Write for Draft {
 }
 
 fn beside(target: &Path) -> Verdict<PathBuf> {
-    let Some(name) = target.file_name() else {
+    let named = target.file_name().filter(|_| !target.as_os_str().as_bytes().ends_with(b"/"));
+    let Some(name) = named else {
         return Err(Fail::new(Fail::IO, format!("{}: not a file name", target.display())));
     };
     let mut hidden = std::ffi::OsString::from(".");

@@ -315,3 +315,79 @@ fn a_recording_is_played_as_a_process_unless_something_else_is_said() {
     assert_eq!(peak(&["--bare"]), peak(&["--realloc", "in-place"]));
     assert!(peak(&["--bare"]) < peak(&["--live"]), "a process takes whole pages");
 }
+
+#[test]
+fn a_folder_with_a_sign_of_patterns_is_a_folder_as_any() {
+    let folder = Folder::new();
+    let (program, target) = (program(&folder), folder.file("50%p/a.hmt"));
+    fs::create_dir(folder.file("50%p")).unwrap();
+
+    assert_eq!(under_library(&["record", "-o", &target, "--", &program]).status, 5);
+
+    assert_eq!(figure(&target, "allocations"), 1001);
+    let far = folder.file(&"long".repeat(60));
+    fs::create_dir(&far).unwrap();
+    under_library(&["record", "-o", &format!("{far}/a.hmt"), "--", &program]).failure(125, "too long a path");
+}
+
+/// What `script` gives with a disk of `size` at `disk/`, the command as $0; `None` where disks
+/// cannot be mounted.
+fn on_a_small_disk(folder: &Folder, size: &str, script: &str) -> Option<Outcome> {
+    fs::create_dir_all(folder.file("disk")).unwrap();
+    let inside = |script: &str| {
+        let mount = format!("mount -t tmpfs -o size={size} none disk");
+        let mut shell = std::process::Command::new("unshare");
+        shell.args(["-rm", "sh", "-c", &format!("{mount} && {script}"), env!("CARGO_BIN_EXE_heapmm")]);
+        shell.env("HEAPMM_LIB", library()).current_dir(folder.path()).output()
+    };
+    inside("true").ok().filter(|output| output.status.success())?;
+    Some(Outcome::of(inside(script).unwrap()))
+}
+
+#[test]
+fn a_recording_on_a_full_disk_is_refused_in_one_line() {
+    let folder = Folder::new();
+    let record = "$0 record -o disk/a.hmt -- touch ran";
+
+    let Some(outcome) = on_a_small_disk(&folder, "64k", record) else { return };
+
+    outcome.failure(1, "disk/a.hmt: No space left on device");
+    assert!(!fs::exists(folder.file("ran")).unwrap());
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_trace_in_one_line_without_a_hidden_name() {
+    let folder = Folder::new();
+    let program = folder.file("program");
+    compile(
+        "#include <stdlib.h>\nint main(void) { for (int i = 0; i < 50000; i++) free(malloc(9)); return 5; }",
+        &program,
+        &["-fno-builtin"],
+    );
+
+    let Some(outcome) = on_a_small_disk(&folder, "1m", "$0 record -o disk/a.hmt -- ./program") else {
+        return;
+    };
+
+    assert_eq!(outcome.status, 5, "{outcome:?}");
+    let told: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("heapmm: ")).collect();
+    let line = "heapmm: cannot write the trace: no space left on the device; the program runs on without it";
+    assert_eq!(told, [line], "{outcome:?}");
+}
+
+#[test]
+fn a_trace_that_cannot_be_packed_stays_as_it_was_recorded() {
+    let folder = Folder::new();
+    // The command itself takes what the recording has left of the disk.
+    let fill = "sh -c 'head -c 1000000 /dev/zero >disk/zeros 2>/dev/null; exit 5'";
+    let script =
+        format!("{{ $0 record -o disk/a.hmt -- {fill}; echo $?; $0 trace info disk/a.hmt; ls -A disk; }}");
+
+    let Some(outcome) = on_a_small_disk(&folder, "192k", &script) else { return };
+
+    let [line, next] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{outcome:?}") };
+    assert_eq!(line, "disk/a.hmt: No space left on device: left as it was recorded, without packing");
+    assert_eq!(next, "next:  heapmm compare disk/a.hmt");
+    assert!(outcome.stdout.starts_with("5\nfigure "), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("\na.hmt\nzeros\n"), "nothing else is left: {outcome:?}");
+}

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Folder, columns, heapmm};
+use common::{Folder, Outcome, columns, command, heapmm};
 
 /// Utilisation in per cent of each of `policies` on one generated trace.
 fn utilisations(folder: &Folder, trace: &str, policies: &str, realloc: &str) -> Vec<f64> {
@@ -256,4 +256,27 @@ fn steps_that_no_trace_has_are_refused() {
     heapmm(["step", &file, "--from", "2", "--to", "1"]).failure(2, "--from 2 lies behind --to 1");
     assert_eq!(heapmm(["step", &file, "--from", "0"]).status, 2);
     assert!(heapmm(["step", &file, "--from", "2", "--to", "9"]).success().starts_with("2  free 0\n"));
+}
+
+#[test]
+fn outputs_of_a_comparison_are_looked_at_before_it_begins() {
+    let folder = Folder::new();
+    let text = "100\n1\n2\n1\na 0 100\nf 0\n";
+    let (file, page) = (folder.write("a.rep", text), folder.file("page"));
+    let compare = |args: &[&str]| {
+        Outcome::of(command([&["compare", &file, "--policies", "fast"], args].concat()).output().unwrap())
+    };
+
+    let far = compare(&["--svg", "/nowhere/a.svg"]);
+    let twice = compare(&["--html", &page, "--svg", &format!("{}/./page", folder.path().display())]);
+    let input = compare(&["--html", &file]);
+    let late = compare(&["--html", "/dev/full", "--svg", &page]);
+
+    assert!(far.stdout.is_empty() && twice.stdout.is_empty() && input.stdout.is_empty());
+    far.failure(1, "/nowhere/a.svg: No such file or directory");
+    twice.failure(2, "it would replace the trace, or the other output");
+    input.failure(2, "it would replace the trace, or the other output");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert_eq!((late.status, late.stdout.lines().count()), (1, 4), "{late:?}");
+    assert!(std::fs::read_to_string(&page).unwrap().starts_with("<svg "), "the other output is there");
 }

@@ -174,3 +174,41 @@ fn a_folder_for_temporary_files_that_is_not_there_is_named() {
 
     Outcome::of(run.output().unwrap()).failure(125, "/nowhere/tmp: No such file or directory; TMPDIR should");
 }
+
+#[test]
+fn an_output_that_cannot_be_written_is_told_before_the_command_runs() {
+    let folder = Folder::new();
+    let (mark, place) = (folder.file("ran"), folder.path().to_str().unwrap());
+    let slash = folder.file("none/");
+
+    for (file, why) in
+        [("/nowhere/x", "No such file or directory"), (place, "Is a directory"), (&slash, "not a file name")]
+    {
+        for output in [&["run", "--stats-out"][..], &["run", "--trace"], &["leaks", "-o"], &["record", "-o"]]
+        {
+            let args = [output, &[file, "--", "touch", &mark]].concat();
+            under_library(&args).failure(1, &format!("{file}: {why}"));
+        }
+    }
+    let both = folder.file("both");
+    let outcome = under_library(&["run", "--stats-out", &both, "--trace", &both, "--", "touch", &mark]);
+    outcome.failure(2, "both the trace and the reports would go there");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_output_that_fails_in_the_end_costs_neither_the_status_nor_the_results() {
+    let failing = |status| format!("exit {status}");
+    let stats =
+        |status| under_library(&["run", "--stats-out", "/dev/full", "--", "sh", "-c", &failing(status)]);
+
+    let (failed, good) = (stats(7), stats(0));
+    let leaks = under_library(&["leaks", "-o", "/dev/full", "--", "sh", "-c", "exit 7"]);
+
+    assert_eq!((failed.status, good.status, leaks.status), (7, 1, 7), "{failed:?} {good:?} {leaks:?}");
+    for outcome in [&failed, &good, &leaks] {
+        assert!(outcome.stderr.ends_with("heapmm: /dev/full: No space left on device\n"), "{outcome:?}");
+    }
+    assert!(failed.stderr.contains("  peak  "), "{failed:?}");
+    assert!(leaks.stderr.contains("reachable"), "{leaks:?}");
+}

@@ -124,7 +124,9 @@ fn an_output_that_would_replace_its_input_is_refused() {
     let text = "1\n1\n2\n1\na 0 1\nf 0\n";
     let file = folder.write("a.rep", text);
 
-    heapmm(["import", &file, "-o", &file]).failure(2, "the output would replace the input");
+    for verb in ["import", "export"] {
+        heapmm([verb, &file, "-o", &file]).failure(2, "the output would replace the input");
+    }
 
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }

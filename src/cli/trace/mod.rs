@@ -113,7 +113,12 @@ const BATCH: usize = 1 << 14;
 impl Trace {
     /// Opens the file at `path`, whatever its format.
     pub fn open(path: &Path) -> Verdict<Self> {
-        let bytes = map(path)?;
+        Self::called(path, path)
+    }
+
+    /// Opens the file at `file`, called `path` in messages.
+    pub fn called(file: &Path, path: &Path) -> Verdict<Self> {
+        let bytes = map(file)?;
         let source = if bytes.starts_with(&hmt::MAGIC) {
             let reader = hmt::reader::Reader::open(bytes).map_err(|error| error.at(path))?;
             Source::Hmt(reader)

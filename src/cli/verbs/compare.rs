@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Args;
 
 use super::replay::{given_up, opened};
-use crate::fail::{Fail, Verdict};
+use crate::fail::{self, Fail, Verdict};
 use crate::picture::{self, Play};
 use crate::play::catalogue::{self, Entry};
 use crate::play::player::{self, Outcome, Rules};
 use crate::play::score::Score;
 use crate::play::{advice, table};
 use crate::show::chatter::chat;
-use crate::show::file::Draft;
+use crate::show::file::{Place, is_same};
 use crate::show::progress::Progress;
 use crate::show::table::Format;
 use crate::trace::Trace;
@@ -51,6 +51,7 @@ const SAMPLES: u64 = 160;
 impl Compare {
     pub fn run(self) -> Verdict {
         let entries = catalogue::listed(&self.policies)?;
+        let outputs = self.outputs()?;
         let columns = self.columns.as_deref().map(table::listed).transpose()?;
         let (trace, survey) = opened(&self.file)?;
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
@@ -69,13 +70,30 @@ impl Compare {
             Some(columns) => table::of_figures(&scores, columns),
             None => table::table(&scores, self.format),
         };
-        super::print(&table, self.format)?;
         let advice = advice::of(&scores, rules.live);
-        if self.format == Format::Text && columns.is_none() {
-            writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))?;
+        let printed = super::print(&table, self.format).and_then(|()| match (self.format, &columns) {
+            (Format::Text, None) => {
+                writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))
+            }
+            _ => Ok(()),
+        });
+        let drawn = self.draw(outputs, &survey, &scores, &outcomes, &advice);
+        Ok(fail::after(0, [printed].into_iter().chain(drawn)))
+    }
+
+    /// Where the page and the pictures go.
+    fn outputs(&self) -> Verdict<[Option<Place>; 2]> {
+        let files = [&self.html, &self.svg];
+        let mut taken = vec![&self.file];
+        for file in files.into_iter().flatten() {
+            if taken.iter().any(|other| is_same(file, other)) {
+                let what = "it would replace the trace, or the other output";
+                return Err(Fail::usage(format!("{}: {what}", file.display())));
+            }
+            taken.push(file);
         }
-        self.draw(&survey, &scores, &outcomes, &advice)?;
-        Ok(0)
+        let [html, svg] = files.map(|file| file.as_deref().map(Place::new).transpose());
+        Ok([html?, svg?])
     }
 
     /// Plays the trace through all `entries`, as many at a time as there are `workers`.
@@ -111,7 +129,14 @@ impl Compare {
         results.into_iter().map(|result| result.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
     }
 
-    fn draw(&self, survey: &Survey, scores: &[Score], outcomes: &[Outcome], advice: &str) -> Verdict<()> {
+    fn draw(
+        &self,
+        [html, svg]: [Option<Place>; 2],
+        survey: &Survey,
+        scores: &[Score],
+        outcomes: &[Outcome],
+        advice: &str,
+    ) -> [Verdict<()>; 2] {
         let plays: Vec<Play> = scores
             .iter()
             .zip(outcomes)
@@ -119,14 +144,18 @@ impl Compare {
             .filter(|play| play.score.is_whole())
             .collect();
         let title = self.file.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(path) = &self.html {
-            Draft::write(path, picture::page::page(&title, survey, scores, &plays, advice).as_bytes())?;
-            chat!("written:  {}", path.display());
-        }
-        if let Some(path) = &self.svg {
-            Draft::write(path, picture::sheet::sheet(&title, survey, &plays).as_bytes())?;
-            chat!("written:  {}", path.display());
-        }
-        Ok(())
+        [
+            html.map_or(Ok(()), |place| {
+                deliver(place, &picture::page::page(&title, survey, scores, &plays, advice))
+            }),
+            svg.map_or(Ok(()), |place| deliver(place, &picture::sheet::sheet(&title, survey, &plays))),
+        ]
     }
+}
+
+fn deliver(place: Place, text: &str) -> Verdict<()> {
+    let target = place.target().to_owned();
+    place.write(text.as_bytes())?;
+    chat!("written:  {}", target.display());
+    Ok(())
 }

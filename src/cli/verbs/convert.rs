@@ -8,7 +8,7 @@ use clap::Args;
 use super::traces::write_rep;
 use crate::fail::{Fail, Verdict};
 use crate::show::chatter::chat;
-use crate::show::file::Draft;
+use crate::show::file::{Draft, Place, is_same};
 use crate::show::number::{count, some};
 use crate::trace::hmt::collect::Losses;
 use crate::trace::hmt::writer::Writer;
@@ -38,11 +38,7 @@ pub struct Export {
 
 impl Import {
     pub fn run(self) -> Verdict {
-        let same =
-            |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-        if same(&self.file, &self.output) {
-            return Err(Fail::usage(format!("{}: the output would replace the input", self.file.display())));
-        }
+        let place = output_of(&self.file, &self.output)?;
         let bytes = crate::trace::map(&self.file)?;
         let (trace, losses) = if bytes.starts_with(mtrace::START) {
             let (events, losses) = mtrace::read(&bytes).map_err(|error| error.at(&self.file))?;
@@ -62,27 +58,37 @@ impl Import {
             (trace, Losses::default())
         };
         Survey::of(&trace)?;
-        pack(&trace, losses, &self.output)?;
+        pack(&trace, losses, place.draft()?)?;
         Ok(0)
     }
 }
 
 impl Export {
     pub fn run(self) -> Verdict {
+        let place = output_of(&self.file, &self.output)?;
         let trace = Trace::open(&self.file)?;
         if let Some(note) = trace.note() {
             chat!("heapmm: {}: {note}", self.file.display());
         }
-        let survey = write_rep(&trace, &self.output)?;
+        let survey = write_rep(&trace, place.draft()?)?;
         chat!("{}: {}", self.output.display(), some(survey.events, "operation"));
         Ok(0)
     }
 }
 
-/// Writes `trace` to `output`, packed, and says so on stderr, with what was lost on the way to it.
-pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
-    let failed = |error| Fail::io(output, &error);
-    let mut writer = Writer::new(Draft::new(output)?, &trace.origin().unwrap_or_default()).map_err(failed)?;
+/// The place of an `output` that is made of `file`.
+fn output_of(file: &Path, output: &Path) -> Verdict<Place> {
+    if is_same(file, output) {
+        return Err(Fail::usage(format!("{}: the output would replace the input", file.display())));
+    }
+    Place::new(output)
+}
+
+/// Writes `trace` to `draft`, packed, and says so on stderr, with what was lost on the way to it.
+pub fn pack(trace: &Trace, before: Losses, draft: Draft) -> Verdict<()> {
+    let output = draft.target().to_owned();
+    let failed = |error| Fail::io(&output, &error);
+    let mut writer = Writer::new(draft, &trace.origin().unwrap_or_default()).map_err(failed)?;
     let mut events = 0;
     let losses = trace.each(&mut |some| {
         events += some.len() as u64;
@@ -91,7 +97,7 @@ pub fn pack(trace: &Trace, before: Losses, output: &Path) -> Verdict<()> {
     let mut draft = writer.finish().map_err(failed)?;
     draft.flush().map_err(failed)?;
     draft.finish()?;
-    let size = std::fs::metadata(output).map_or(0, |data| data.len());
+    let size = std::fs::metadata(&output).map_or(0, |data| data.len());
     let each = match events {
         0 => String::new(),
         events => format!(", {:.1} bytes each", size as f64 / events as f64),

@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::policies;
 use super::run::Watch;
-use crate::fail::{Fail, Verdict};
+use crate::fail::{self, Fail, Verdict};
 use crate::program::{child, leaks};
 use crate::show::chatter::chat;
 use crate::show::colour::Ink;
-use crate::show::file::Draft;
+use crate::show::file::Place;
 use crate::show::number::{bytes, some};
-use crate::show::table::Format;
+use crate::show::table::{Format, Table};
 
 /// Run a command under the library and list what its processes have lost; status 23 if anything is
 /// definitely lost.
@@ -37,6 +37,7 @@ pub struct Leaks {
 impl Leaks {
     pub fn run(self) -> Verdict {
         let watch = Watch { policy: self.policy.as_deref(), leaks: true, trace: None };
+        let place = self.output.as_deref().map(Place::new).transpose()?;
         let (ending, reports) = watch.run(&self.command)?;
         let found = &reports.leaks;
         if found.is_empty() {
@@ -46,16 +47,11 @@ impl Leaks {
             return Ok(if code == 0 { Fail::OWN } else { code });
         }
         let table = leaks::table(found);
-        match &self.output {
-            None => {
-                let ink = Ink::of(&stderr());
-                table.print(&mut stderr().lock(), self.format, ink).map_err(|error| Fail::output(&error))?;
-            }
-            Some(file) => {
-                let mut text = Vec::new();
-                table.print(&mut text, self.format, Ink::NONE).map_err(|error| Fail::io(file, &error))?;
-                Draft::write(file, &text)?;
-            }
+        let written = place.map_or_else(|| Err(None), |place| self.write(&table, place).map_err(Some));
+        if written.is_err() {
+            let ink = Ink::of(&stderr());
+            // Lost as all chatter is, where stderr cannot be written.
+            let _ = table.print(&mut stderr().lock(), self.format, ink);
         }
         let lost = leaks::sum(found, |sorts| sorts.definite);
         let held = some(lost.blocks, "block");
@@ -69,6 +65,13 @@ impl Leaks {
             chat!("heapmm: not stopped: {threads}; what only their registers hold counts as lost");
         }
         chat!("heapmm  {}  definitely lost: {} in {held}", self.command[0].display(), bytes(lost.bytes));
-        Ok(if lost.blocks > 0 { Fail::FAILED_CHECK } else { child::code(ending.status) })
+        let status = if lost.blocks > 0 { Fail::FAILED_CHECK } else { child::code(ending.status) };
+        Ok(fail::after(status, written.err().flatten().map(Err)))
+    }
+
+    fn write(&self, table: &Table, place: Place) -> Verdict<()> {
+        let mut text = Vec::new();
+        table.print(&mut text, self.format, Ink::NONE).map_err(|error| Fail::io(place.target(), &error))?;
+        place.write(&text)
     }
 }

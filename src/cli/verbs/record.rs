@@ -8,18 +8,23 @@
 //!   own. The last one is the command's.
 
 use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
 
 use super::convert::pack;
-use crate::fail::{Fail, Verdict, plain};
+use crate::fail::{self, Fail, Verdict, plain};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
 use crate::show::chatter::chat;
+use crate::show::file::{Draft, Place};
 use crate::show::word::argument;
 use crate::trace::Trace;
+use crate::trace::hmt::MAGIC;
 use crate::trace::hmt::collect::Losses;
 
 /// Run a command under the library and write every call of malloc and free to a trace.
@@ -45,18 +50,21 @@ impl Record {
             return Err(Fail::new(Fail::OWN, format!("{name}: {obstacle}; there is nothing to record")));
         }
         let recording = Recording::new(&self.output, self.children)?;
-        recording.prepare(&mut command);
+        recording.prepare(&mut command)?;
         let (pid, status) = child::run(&mut command)?;
-        recording.keep(pid)?;
-        chat!("next:  heapmm compare {}", argument(&self.output));
-        Ok(child::code(status))
+        let kept = recording.keep(pid);
+        if kept.is_ok() {
+            chat!("next:  heapmm compare {}", argument(&self.output));
+        }
+        Ok(fail::after(child::code(status), [kept]))
     }
 }
 
 /// The traces of one run, from its start to the files that are kept.
-#[derive(Debug)]
 pub struct Recording {
     output: PathBuf,
+    /// Where it was looked whether the main trace can be written, until it is.
+    place: Option<Place>,
     scratch: Scratch,
     children: bool,
 }
@@ -68,42 +76,58 @@ struct Left {
     number: u32,
 }
 
+impl Left {
+    /// Whether the head of the trace could be written.
+    fn has_begun(&self) -> bool {
+        let mut mark = [0; MAGIC.len()];
+        File::open(&self.path).and_then(|mut file| file.read_exact(&mut mark)).is_ok() && mark == MAGIC
+    }
+}
+
 impl Recording {
     /// A recording whose main trace will stand at `output`, that of `children` beside it.
     pub fn new(output: &Path, children: bool) -> Verdict<Self> {
+        let place = Place::new(output)?;
         let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
         let failed = |error| Fail::io(output, &error);
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(failed)?;
         let scratch = Scratch::within(&folder).map_err(failed)?;
-        Ok(Self { output: output.to_owned(), scratch, children })
+        make_room(scratch.path()).map_err(failed)?;
+        Ok(Self { output: output.to_owned(), place: Some(place), scratch, children })
     }
 
     /// Tells the library where to leave the traces.
-    pub fn prepare(&self, command: &mut Command) {
-        command.env("HEAPMM_TRACE", self.scratch.path().join("%p.%n"));
+    pub fn prepare(&self, command: &mut Command) -> Verdict<()> {
+        command.env("HEAPMM_TRACE", self.scratch.pattern()?);
         let parent = if self.children { 0 } else { std::process::id() };
         command.env("HEAPMM_TRACE_PARENT", parent.to_string());
+        Ok(())
     }
 
     /// Packs what the processes left, that of process `pid` as the main trace.
-    pub fn keep(self, pid: u32) -> Verdict<()> {
+    pub fn keep(mut self, pid: u32) -> Verdict<()> {
         let files = self.left().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
         let last = files.iter().filter(|file| file.pid == pid).max_by_key(|file| file.number);
+        let nothing =
+            |why| Fail::new(Fail::OWN, format!("{}: nothing recorded: {why}", self.output.display()));
         let Some(main) = last.map(|file| file.number) else {
-            let what =
-                "the command left no trace: it ended before its first call of malloc, or could not write";
-            return Err(Fail::new(Fail::OWN, what));
+            return Err(nothing("the command ended before its first call of malloc, or could not write"));
         };
-        for file in &files {
+        let mut kept = match last.is_some_and(Left::has_begun) {
+            true => Ok(()),
+            false => Err(nothing("the command could not write its trace")),
+        };
+        for file in files.iter().filter(|file| file.has_begun()) {
             let is_main = (file.pid, file.number) == (pid, main);
             if is_main || self.children {
-                let target = if is_main { self.output.clone() } else { self.beside(file) };
-                pack(&Trace::open(&file.path)?, Losses::default(), &target)?;
+                let place = if is_main { self.place.take() } else { None };
+                let draft = place.map_or_else(|| Draft::new(&self.beside(file)), Place::draft);
+                kept = kept.and(draft.and_then(|draft| keep(&file.path, draft)));
             }
             // It is large, and its folder goes away in any case.
-            let _ = std::fs::remove_file(&file.path);
+            let _ = fs::remove_file(&file.path);
         }
-        Ok(())
+        kept
     }
 
     /// The name for the trace of another process: `prog.hmt` and 4711 make `prog.4711.hmt`, and
@@ -122,9 +146,9 @@ impl Recording {
     }
 
     /// The files that processes left, in order of their numbers.
-    fn left(&self) -> std::io::Result<Vec<Left>> {
+    fn left(&self) -> io::Result<Vec<Left>> {
         let mut files = Vec::new();
-        for file in std::fs::read_dir(self.scratch.path())? {
+        for file in fs::read_dir(self.scratch.path())? {
             let path = file?.path();
             let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
             if let Some((pid, number)) = name
@@ -136,4 +160,35 @@ impl Recording {
         files.sort_by_key(|file| (file.pid, file.number));
         Ok(files)
     }
+}
+
+/// Whether there is room in `folder` for a recording to begin.
+fn make_room(folder: &Path) -> io::Result<()> {
+    const START: i64 = 128 << 10;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes to the struct that is passed.
+    if unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0 && limit.rlim_cur < START as u64 {
+        // Going on to the limit would end this process by a signal.
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
+    let path = folder.join("room");
+    let file = File::create_new(&path)?;
+    // SAFETY: a descriptor of our own.
+    let refusal = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, START) };
+    fs::remove_file(&path)?;
+    if refusal == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(refusal)) }
+}
+
+/// Packs the trace that a process left in `file`. Where there is no room to, it becomes the trace as it was
+/// recorded: every verb reads it.
+fn keep(file: &Path, draft: Draft) -> Verdict<()> {
+    let (target, is_special) = (draft.target().to_owned(), draft.is_special());
+    let trace = Trace::called(file, &target)?;
+    let Err(fail) = pack(&trace, Losses::default(), draft) else { return Ok(()) };
+    if is_special || fs::rename(file, &target).is_err() {
+        return Err(fail);
+    }
+    trace.each(&mut |_| true)?;
+    chat!("{}: left as it was recorded, without packing", fail.line);
+    Ok(())
 }

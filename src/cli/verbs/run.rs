@@ -13,14 +13,14 @@ use clap::Args;
 
 use super::policies;
 use super::record::Recording;
-use crate::fail::{Fail, Verdict};
+use crate::fail::{self, Fail, Verdict};
 use crate::play::catalogue;
 use crate::program::leaks::{self, Count, Found, Sorts};
 use crate::program::report::{Report, Reports};
 use crate::program::scratch::Scratch;
 use crate::program::{child, find, inspect, library};
 use crate::show::chatter::chat;
-use crate::show::file::Draft;
+use crate::show::file::{Place, is_same};
 use crate::show::number::{bytes, count, percent, share, some};
 use crate::show::word::{argument, typed};
 
@@ -55,6 +55,8 @@ pub struct Ending {
     lasted: Duration,
     /// Whether it was said beforehand that it cannot run under the library.
     warned: bool,
+    /// Whether the trace that was wanted is there.
+    kept: Verdict<()>,
 }
 
 /// How a command is watched.
@@ -78,7 +80,7 @@ impl Watch<'_> {
         let warned = warn_beforehand(&words[0]);
         let scratch = Scratch::new()?;
         command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
-        command.env("HEAPMM_OUT", scratch.path().join("%p.%n"));
+        command.env("HEAPMM_OUT", scratch.pattern()?);
         if let Some(policy) = self.policy {
             command.env("HEAPMM_POLICY", policy);
         }
@@ -90,15 +92,13 @@ impl Watch<'_> {
             _ => None,
         };
         if let Some(recording) = &recording {
-            recording.prepare(&mut command);
+            recording.prepare(&mut command)?;
         }
         let since = Instant::now();
         let (pid, status) = child::run(&mut command)?;
-        let ending = Ending { pid, status, lasted: since.elapsed(), warned };
+        let ending = Ending { pid, status, lasted: since.elapsed(), warned, kept: Ok(()) };
         let reports = Reports::read(scratch.path());
-        if let Some(recording) = recording {
-            recording.keep(pid)?;
-        }
+        let ending = Ending { kept: recording.map_or(Ok(()), |recording| recording.keep(pid)), ..ending };
         Ok((ending, reports))
     }
 }
@@ -106,14 +106,24 @@ impl Watch<'_> {
 impl Run {
     pub fn run(self) -> Verdict {
         let watch = Watch { policy: self.policy.as_deref(), leaks: self.leaks, trace: self.trace.as_ref() };
-        let (ending, reports) = watch.run(&self.command)?;
-        if let Some(file) = &self.stats_out {
-            let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
-            Draft::write(file, lines.as_bytes())?;
+        let stats = self.stats_out.as_deref().map(Place::new).transpose()?;
+        if let (Some(stats), Some(trace)) = (&self.stats_out, &self.trace)
+            && is_same(stats, trace)
+        {
+            return Err(Fail::usage(format!(
+                "{}: both the trace and the reports would go there",
+                trace.display()
+            )));
         }
+        let (ending, reports) = watch.run(&self.command)?;
+        let stats = stats.map_or(Ok(()), |place| {
+            let lines: String = reports.all.iter().map(|report| format!("{}\n", report.line)).collect();
+            place.write(lines.as_bytes())
+        });
         self.summary(&ending, &reports).iter().for_each(|line| chat!("{line}"));
         let has_lost = leaks::sum(&reports.leaks, |sorts| sorts.definite).blocks > 0;
-        Ok(self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status)))
+        let status = self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status));
+        Ok(fail::after(status, [ending.kept, stats]))
     }
 
     /// At most fifteen lines, the last one a command to type.
@@ -145,8 +155,8 @@ impl Run {
         lines.push(match reports.largest() {
             Some(_) => match &self.trace {
                 _ if has_leaks(&reports.leaks) => format!("next:  heapmm leaks -- {words}"),
-                Some(file) => format!("next:  heapmm compare {}", argument(file)),
-                None => format!("next:  heapmm record -o {trace} -- {words}"),
+                Some(file) if ending.kept.is_ok() => format!("next:  heapmm compare {}", argument(file)),
+                _ => format!("next:  heapmm record -o {trace} -- {words}"),
             },
             None => format!("next:  heapmm doctor {}", typed(&self.command[..1])),
         });

@@ -1,7 +1,7 @@
 //! `heapmm trace`: traces made by recipe, and what a trace asks for.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -83,26 +83,26 @@ impl Gen {
     fn run(self) -> Verdict {
         let load = Load { rounds: self.rounds, live: self.live, largest: self.largest };
         let trace = Trace::of("recipe", recipe::events(self.name, self.seed, load));
-        let survey = write_rep(&trace, &self.output)?;
+        let survey = write_rep(&trace, Draft::new(&self.output)?)?;
         chat!("{}: {}", self.output.display(), some(survey.events, "operation"));
         Ok(0)
     }
 }
 
-/// Writes `trace` to `path` in the classroom format; what it asks for.
-pub fn write_rep(trace: &Trace, path: &Path) -> Verdict<Survey> {
+/// Writes `trace` to `draft` in the classroom format; what it asks for.
+pub fn write_rep(trace: &Trace, mut draft: Draft) -> Verdict<Survey> {
     let survey = Survey::of(trace)?;
     let summary = Summary { peak: survey.peak, ids: survey.allocs, ops: survey.events };
-    let mut draft = Draft::new(path)?;
+    let path = draft.target().to_owned();
     let mut out: rep::Writer<&mut dyn Write> =
-        Writer::new(&mut draft as &mut dyn Write, summary).map_err(|error| Fail::io(path, &error))?;
+        Writer::new(&mut draft as &mut dyn Write, summary).map_err(|error| Fail::io(&path, &error))?;
     let mut failed = None;
     trace.each(&mut |events| {
         failed = out.write(events).err();
         failed.is_none()
     })?;
     if let Some(error) = failed {
-        return Err(Fail::io(path, &error));
+        return Err(Fail::io(&path, &error));
     }
     draft.finish()?;
     Ok(survey)

@@ -13,6 +13,14 @@ use crate::os::out::Text;
 /// A path with its zero byte.
 pub type Path = Text<512>;
 
+/// How the folders begin in which the command lets files be written for itself: no names for people.
+pub const PRIVATE: &str = ".heapmm.";
+
+/// Whether `path` lies in such a folder.
+pub fn is_private(path: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').nth(1).is_some_and(|folder| folder.starts_with(PRIVATE.as_bytes()))
+}
+
 /// Whether `pattern` asks for a number that is free.
 pub fn is_numbered(pattern: &[u8]) -> bool {
     pattern.windows(2).any(|pair| pair == b"%n")

@@ -464,7 +464,9 @@ impl Recorder {
             return;
         }
         self.with_path(|path| {
-            refusal::complain("trace ", path.as_path().map_or(b"?", CStr::to_bytes), refusal);
+            let path = path.as_path().map_or(&b"?"[..], CStr::to_bytes);
+            let (what, path) = if place::is_private(path) { ("trace", &b""[..]) } else { ("trace ", path) };
+            refusal::complain(what, path, refusal);
         });
     }
 }
