@@ -14,7 +14,7 @@ mod table;
 mod value;
 
 pub use problem::{Place, Problem, Wrong};
-pub use table::{PAGES, Page, ROWS, Row, When};
+pub use table::{PAGES, Page, ROWS, Row, When, mark};
 pub use value::nearest;
 
 /// What a misuse leads to.

@@ -2,16 +2,20 @@
 //!
 //! ```text
 //!   #! line ──► Script(interpreter)          ELF ──► Image { class, interpreter, needed, symbols }
+//!   text ─────► Text, for a shell            what the system refuses ──► status 126
 //! ```
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use heapmm_core::settings::mark;
 use memmap2::Mmap;
-use object::elf::{DT_NEEDED, EM_AARCH64, EM_X86_64, FileHeader32, FileHeader64, PT_INTERP};
+use object::elf::{
+    DT_NEEDED, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader32, FileHeader64, PT_INTERP, PT_LOAD,
+};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Sym};
 use object::{Endianness, FileKind};
 
@@ -24,8 +28,10 @@ pub enum Program {
     Script(PathBuf, Option<OsString>),
     /// An ELF image.
     Image(Box<Image>),
-    /// Neither.
-    Other,
+    /// A text that names none: a shell runs it.
+    Text,
+    /// Something that this user may run but not read.
+    Closed,
 }
 
 /// The facts of an ELF image.
@@ -45,10 +51,15 @@ pub struct Image {
     pub exports: Vec<String>,
     /// Functions of interest that it takes from libraries.
     pub imports: Vec<String>,
+    /// Whether the library was linked into it.
+    pub has_heapmm: bool,
+    /// Whether its tables of symbols cannot be read, which the system does not need.
+    pub is_torn: bool,
 }
 
 /// Symbols that tell an allocator or a sanitiser.
 const TELLING: &[&str] = &[
+    "heapmm_version",
     "malloc",
     "free",
     "calloc",
@@ -68,26 +79,35 @@ const TELLING: &[&str] = &[
     "__hwasan_init",
 ];
 
-/// Looks into the file at `path`.
+/// Looks into the file at `path`; status 126 if the system cannot run it.
 pub fn look(path: &Path) -> Verdict<Program> {
-    let mut file = File::open(path).map_err(|error| Fail::io(path, &error))?;
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Program::Closed),
+        opened => opened.map_err(|error| Fail::io(path, &error))?,
+    };
+    let broken = |what: &str| Fail::new(Fail::NOT_EXECUTABLE, format!("{}: {what}", path.display()));
     let mut start = Vec::new();
     file.by_ref().take(256).read_to_end(&mut start).map_err(|error| Fail::io(path, &error))?;
     if let Some(line) = start.strip_prefix(b"#!") {
         return Ok(script(line));
     }
     if !start.starts_with(b"\x7fELF") {
-        return Ok(Program::Other);
+        let is_text = !start.contains(&0);
+        return if is_text { Ok(Program::Text) } else { Err(broken("no program: neither ELF nor text")) };
     }
     // SAFETY: a file that somebody cuts short meanwhile ends this process with SIGBUS, no more.
     let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Fail::io(path, &error))?;
     let image = match FileKind::parse(&*bytes) {
         Ok(FileKind::Elf64) => image::<FileHeader64<Endianness>>(&bytes),
         Ok(FileKind::Elf32) => image::<FileHeader32<Endianness>>(&bytes),
-        Ok(_) => return Ok(Program::Other),
+        Ok(_) => return Err(broken("no program: ELF of no known class")),
         Err(error) => Err(error),
     };
-    image.map(|image| Program::Image(Box::new(image))).map_err(|error| Fail::content(path, "ELF", error))
+    match image {
+        Ok(Some(image)) => Ok(Program::Image(Box::new(image))),
+        Ok(None) => Err(broken("ELF, but no whole program: an object file, or cut off")),
+        Err(error) => Err(broken(&format!("a broken program: {error}"))),
+    }
 }
 
 fn script(line: &[u8]) -> Program {
@@ -97,14 +117,18 @@ fn script(line: &[u8]) -> Program {
     let own = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
     let argument = text[cut..].trim_ascii();
     if cut == 0 {
-        return Program::Other;
+        return Program::Text;
     }
     Program::Script(PathBuf::from(own(&text[..cut])), (!argument.is_empty()).then(|| own(argument)))
 }
 
-fn image<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Image> {
+/// The image in `bytes`; `None` if it is no program, or not all of it is there.
+fn image<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Option<Image>> {
     let header = H::parse(bytes)?;
     let endian = header.endian()?;
+    if ![ET_EXEC, ET_DYN].contains(&header.e_type(endian)) {
+        return Ok(None);
+    }
     let machine = if cfg!(target_arch = "aarch64") { EM_AARCH64 } else { EM_X86_64 };
     let mut image = Image {
         is_64: header.is_type_64(),
@@ -112,14 +136,19 @@ fn image<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Ima
         ..Image::default()
     };
     for part in header.program_headers(endian, bytes)? {
+        if part.p_type(endian) == PT_LOAD && part.data(endian, bytes).is_err() {
+            return Ok(None);
+        }
         if part.p_type(endian) == PT_INTERP {
             let name = part.data(endian, bytes).unwrap_or_default();
             let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
             image.interpreter = Some(String::from_utf8_lossy(name).into_owned());
         }
     }
-    read_sections(header, endian, bytes, &mut image)?;
-    Ok(image)
+    image.is_torn = read_sections(header, endian, bytes, &mut image).is_err();
+    let has_own = image.interpreter.is_none() || image.defines.iter().any(|name| name == "malloc");
+    image.has_heapmm = has_own && bytes.windows(mark().len()).any(|words| words == mark());
+    Ok(Some(image))
 }
 
 fn read_sections<H: FileHeader<Endian = Endianness>>(

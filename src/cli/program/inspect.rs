@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::elf::{self, Image, Program};
 use super::find;
-use crate::fail::Verdict;
+use crate::fail::{Fail, Verdict};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +39,12 @@ pub struct Finding {
 /// What was found about a command.
 #[derive(Debug)]
 pub struct Findings {
+    /// The file that the name means.
+    pub file: PathBuf,
     /// The file that the kernel loads in the end.
     pub program: PathBuf,
+    /// Whether it is a shell because the file does not say who reads it.
+    pub needs_shell: bool,
     /// In the order of looking.
     pub list: Vec<Finding>,
 }
@@ -48,28 +52,36 @@ pub struct Findings {
 /// Scripts that name scripts are followed so far.
 const DEPTH: usize = 4;
 
+/// What runs a text that does not say who should, as execvp(3) does.
+pub const SHELL: &str = "/bin/sh";
+
 /// Inspects the command called `name`.
 pub fn command(name: &OsStr) -> Verdict<Findings> {
-    let mut this = Findings { program: find::program(name)?, list: Vec::new() };
+    let file = find::program(name)?;
+    let mut this = Findings { program: file.clone(), file, needs_shell: false, list: Vec::new() };
     this.add("file", Weight::Good, this.program.display().to_string());
     for _ in 0..DEPTH {
         match elf::look(&this.program)? {
             Program::Script(interpreter, argument) => {
+                let direct = this.interpreter(&interpreter)?;
                 let next = behind_env(&interpreter, argument.as_deref());
                 this.add("script", Weight::Good, format!("interpreted by {}", next.display()));
-                this.program = find::program(next.as_os_str())?;
+                // What env cannot find it says itself.
+                this.program = find::program(next.as_os_str()).unwrap_or(direct);
             }
             Program::Image(image) => {
                 this.rights();
                 this.image(&image);
                 return Ok(this);
             }
-            Program::Other => {
-                this.add(
-                    "file",
-                    Weight::Partly,
-                    "neither ELF nor #!: a shell runs it line by line".to_owned(),
-                );
+            Program::Text => {
+                this.add("script", Weight::Good, format!("neither ELF nor #!: interpreted by {SHELL}"));
+                this.program = this.interpreter(Path::new(SHELL))?;
+                this.needs_shell = true;
+            }
+            Program::Closed => {
+                let words = "cannot be read by this user: nothing is known of it".to_owned();
+                this.add("file", Weight::Partly, words);
                 return Ok(this);
             }
         }
@@ -110,6 +122,14 @@ impl Findings {
         self.list.push(Finding { topic, weight, words });
     }
 
+    /// The program of `path`, the interpreter of what is looked at.
+    fn interpreter(&self, path: &Path) -> Verdict<PathBuf> {
+        find::program(path.as_os_str()).map_err(|fail| {
+            let (file, words) = (self.program.display(), "its interpreter is missing");
+            Fail::new(fail.status, format!("{file}: {words}: {}", fail.line))
+        })
+    }
+
     fn rights(&mut self) {
         let mode = fs::metadata(&self.program).map(|data| data.permissions().mode()).unwrap_or(0);
         let why = match mode {
@@ -131,6 +151,10 @@ impl Findings {
             (true, true) => self.add("class", Weight::Good, "64-bit, this processor".to_owned()),
         }
         match image.interpreter.as_deref() {
+            None if image.has_heapmm => {
+                let words = "statically linked, with heapmm in it".to_owned();
+                return self.add("linking", Weight::Good, words);
+            }
             None => {
                 let words = "statically linked: nothing can be preloaded; link it with libheapmm.a instead";
                 return self.add("linking", Weight::Never, words.to_owned());
@@ -145,6 +169,10 @@ impl Findings {
     }
 
     fn sanitiser(&mut self, image: &Image) {
+        if image.is_torn {
+            let words = "its symbols cannot be read: what it brings with it is not known".to_owned();
+            self.add("symbols", Weight::Partly, words);
+        }
         let kinds = [("asan", "AddressSanitizer"), ("tsan", "ThreadSanitizer"), ("msan", "MemorySanitizer")];
         for (short, long) in kinds {
             let named = |name: &String| name.contains(&format!("lib{short}.so"));
@@ -159,7 +187,9 @@ impl Findings {
     fn allocator(&mut self, image: &Image) {
         let before = self.list.len();
         let has = |list: &[String], names: &[&str]| names.iter().any(|name| list.iter().any(|n| n == name));
-        if has(&image.exports, &["malloc"]) {
+        if image.has_heapmm {
+            self.add("allocator", Weight::Good, "heapmm is linked into it".to_owned());
+        } else if has(&image.exports, &["malloc"]) {
             let words = "exports its own malloc, which comes before any preloaded one";
             self.add("allocator", Weight::Never, words.to_owned());
         } else if has(&image.defines, &["malloc"]) {

@@ -26,6 +26,13 @@ pub struct Sorts {
     pub reachable: Count,
 }
 
+impl Sorts {
+    /// Blocks of all sorts.
+    pub fn blocks(&self) -> u64 {
+        [self.definite, self.indirect, self.possible, self.reachable].iter().map(|count| count.blocks).sum()
+    }
+}
+
 /// Equal lost blocks.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Group {

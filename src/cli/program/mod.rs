@@ -8,3 +8,4 @@ pub mod leaks;
 pub mod library;
 pub mod report;
 pub mod scratch;
+pub mod strict;

@@ -1,5 +1,6 @@
 //! The reports that the library wrote, one file for each process of a run.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 
@@ -66,8 +67,11 @@ impl Reports {
                 this.broken += 1;
             }
         }
-        this.all.sort_by_key(|report| report.pid);
-        this.leaks.sort_by_key(|found| found.pid);
+        // A process that has the library linked and preloaded writes two: the one that served it says more.
+        this.all.sort_by_key(|report| (report.pid, Reverse(report.allocs)));
+        this.all.dedup_by_key(|report| report.pid);
+        this.leaks.sort_by_key(|found| (found.pid, Reverse(found.leaks.blocks())));
+        this.leaks.dedup_by_key(|found| found.pid);
         this
     }
 

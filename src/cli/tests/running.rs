@@ -212,3 +212,131 @@ fn an_output_that_fails_in_the_end_costs_neither_the_status_nor_the_results() {
     assert!(failed.stderr.contains("  peak  "), "{failed:?}");
     assert!(leaks.stderr.contains("reachable"), "{leaks:?}");
 }
+
+/// A file that may be executed.
+fn executable(folder: &Folder, name: &str, content: impl AsRef<[u8]>) -> String {
+    let file = folder.write(name, content);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+#[test]
+fn a_text_without_an_interpreter_is_run_by_a_shell() {
+    let folder = Folder::new();
+    let text = executable(&folder, "text", "echo \"$1\"; exit 3\n");
+
+    let doctor = under_library(&["doctor", &text]);
+    let run = under_library(&["run", "--", &text, "two words"]);
+
+    assert!(doctor.success().contains("neither ELF nor #!: interpreted by /bin/sh"));
+    assert_eq!((run.status, run.stdout.as_str()), (3, "two words\n"), "{run:?}");
+    assert!(run.stderr.contains("  peak  "), "{run:?}");
+}
+
+#[test]
+fn the_doctor_and_a_run_refuse_the_same_files_in_the_same_words() {
+    let folder = Folder::new();
+    let program = folder.file("program");
+    compile("int main(void) { return 5; }", &program, &[]);
+    let whole = fs::read(&program).unwrap();
+    let object = folder.file("object.o");
+    compile("int main(void) { return 5; }", &object, &["-c"]);
+    fs::set_permissions(&object, fs::Permissions::from_mode(0o755)).unwrap();
+    let files = [
+        (executable(&folder, "head", &whole[..300]), 126, "a broken program"),
+        (executable(&folder, "half", &whole[..whole.len() / 2]), 126, "no whole program"),
+        (object, 126, "no whole program: an object file"),
+        (executable(&folder, "junk", b"\0\x01\x02"), 126, "neither ELF nor text"),
+        (executable(&folder, "orphan", "#!/nowhere/interpreter\n"), 127, "its interpreter is missing"),
+    ];
+
+    for (file, status, words) in files {
+        for verb in [&["doctor"][..], &["run"], &["leaks"], &["record", "-o", &folder.file("a.hmt")]] {
+            under_library(&[verb, &[&file]].concat()).failure(status, words);
+        }
+    }
+    // What the system runs without them need not be there.
+    let torn = [&whole[..40], &[0xff; 6], &whole[46..]].concat();
+    let torn = executable(&folder, "torn", torn);
+    assert!(under_library(&["doctor", &torn]).success().contains("its symbols cannot be read"));
+    assert_eq!(under_library(&["run", &torn]).status, 5);
+}
+
+#[test]
+fn a_library_that_is_another_file_is_125_for_the_doctor_too() {
+    let folder = Folder::new();
+    let own = fs::read(library()).unwrap();
+    let other = folder.file("other.so");
+    compile(
+        "void *malloc(unsigned long n) { return (void *)n; }",
+        &other,
+        &["-shared", "-fPIC", "-fno-builtin"],
+    );
+
+    for file in [folder.write("junk.so", "junk"), folder.write("cut.so", &own[..own.len() / 2]), other] {
+        let with = |args: &[&str]| Outcome::of(command(args).env("HEAPMM_LIB", &file).output().unwrap());
+        let doctor = with(&["doctor", "true"]);
+        assert_eq!(doctor.status, 125, "{doctor:?}");
+        assert!(
+            doctor.stdout.contains("cannot work  ") && doctor.stdout.contains("not the library"),
+            "{doctor:?}"
+        );
+        with(&["run", "true"]).failure(125, "not the library of heapmm");
+    }
+}
+
+#[test]
+fn a_program_with_heapmm_linked_into_it_is_no_stranger() {
+    let folder = Folder::new();
+    let archive = library().with_file_name("libheapmm.a");
+    let archive = archive.to_str().unwrap();
+    let source = "#include <stdlib.h>\n#include <string.h>\n\
+        int main(void) { for (int i = 0; i < 500; i++) memset(malloc(100), 1, 100); return 7; }";
+
+    for (name, flags) in
+        [("static", &["-static"][..]), ("stripped", &["-static", "-s"]), ("dynamic", &[]), ("bare", &["-s"])]
+    {
+        let program = folder.file(name);
+        compile(source, &program, &[&["-fno-builtin", archive], flags].concat());
+
+        let doctor = under_library(&["doctor", &program]);
+        let run = under_library(&["run", "--", &program]);
+
+        assert_eq!((doctor.status, run.status), (0, 7), "{doctor:?} {run:?}");
+        assert!(!run.stderr.contains("without heapmm") && !run.stderr.contains("processes"), "{run:?}");
+        assert!(run.stderr.contains(" live in 5"), "{run:?}");
+        let trace = folder.file("a.hmt");
+        assert_eq!(under_library(&["record", "-o", &trace, "--", &program]).status, 7, "{name}");
+    }
+}
+
+#[test]
+fn a_command_that_strict_settings_end_is_not_blamed() {
+    let folder = Folder::new();
+    let trace = folder.file("a.hmt");
+    let wrong = |args: &[&str]| {
+        let mut run = command(args);
+        run.env("HEAPMM_LIB", library()).env("HEAPMM_STRICT", "on").env("HEAPMM_POLICI", "slab");
+        Outcome::of(run.output().unwrap())
+    };
+    let library = "heapmm: unknown setting HEAPMM_POLICI; did you mean HEAPMM_POLICY?";
+    let strict = "HEAPMM_STRICT ended it before it began: a setting is unknown or ill-formed";
+
+    let run = wrong(&["run", "--trace", &trace, "--", "true"]);
+    let others = [wrong(&["leaks", "--", "true"]), wrong(&["record", "-o", &trace, "--", "true"])];
+
+    assert_eq!(run.status, 78, "{run:?}");
+    assert!(run.stderr.starts_with(library), "{run:?}");
+    assert!(run.stderr.ends_with(&format!("\n  {strict}\nnext:  heapmm options\n")), "{run:?}");
+    for other in others {
+        assert_eq!(other.status, 78, "{other:?}");
+        let lines: Vec<&str> = other.stderr.lines().collect();
+        assert!(lines.len() == 2 && lines[0] == library && lines[1].contains(strict), "{other:?}");
+    }
+    assert!(!fs::exists(trace).unwrap());
+    // A status of the command's own says nothing about settings.
+    let mut own = command(["run", "--", "sh", "-c", "exit 78"]);
+    let own =
+        Outcome::of(own.env("HEAPMM_LIB", common::library()).env("HEAPMM_STRICT", "on").output().unwrap());
+    assert!(own.status == 78 && own.stderr.contains("  peak  "), "{own:?}");
+}

@@ -11,7 +11,8 @@ use crate::show::chatter::chat;
 use crate::show::table::{Cell, Format, Table};
 use crate::show::word::typed;
 
-/// Say whether a command can run under the library, and why not; status 23 if it cannot.
+/// Say whether a command can run under the library, and why not; status 23 if it cannot, and that of
+/// `heapmm run` where nothing would run.
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// The command.
@@ -34,9 +35,9 @@ impl Doctor {
                 .rows
                 .push([finding.topic, verdict(finding.weight), &finding.words].map(Cell::word).to_vec());
         }
-        let (weight, words) = match library::path() {
-            Ok(path) => (Weight::Good, path.display().to_string()),
-            Err(fail) => (Weight::Never, fail.line),
+        let (weight, words, status) = match library::path() {
+            Ok(path) => (Weight::Good, path.display().to_string(), Fail::FAILED_CHECK),
+            Err(fail) => (Weight::Never, fail.line, fail.status),
         };
         table.rows.push(["library", verdict(weight), &words].map(Cell::word).to_vec());
         super::print(&table, self.format)?;
@@ -44,7 +45,7 @@ impl Doctor {
         if can {
             chat!("next:  heapmm run -- {}", typed([&self.command]));
         }
-        Ok(if can { 0 } else { Fail::FAILED_CHECK })
+        Ok(if can { 0 } else { status })
     }
 }
 

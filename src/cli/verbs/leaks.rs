@@ -9,7 +9,7 @@ use clap::Args;
 use super::policies;
 use super::run::Watch;
 use crate::fail::{self, Fail, Verdict};
-use crate::program::{child, leaks};
+use crate::program::{child, leaks, strict};
 use crate::show::chatter::chat;
 use crate::show::colour::Ink;
 use crate::show::file::Place;
@@ -42,7 +42,12 @@ impl Leaks {
         let found = &reports.leaks;
         if found.is_empty() {
             let name = self.command[0].display();
-            chat!("heapmm: {name}: no process was checked: killed, or it never loaded the library");
+            match ending.refused {
+                true => chat!("heapmm: {name}: {}", strict::WORDS),
+                false => {
+                    chat!("heapmm: {name}: no process was checked: killed, or it never loaded the library")
+                }
+            }
             let code = child::code(ending.status);
             return Ok(if code == 0 { Fail::OWN } else { code });
         }

@@ -19,7 +19,7 @@ use clap::Args;
 use super::convert::pack;
 use crate::fail::{self, Fail, Verdict, plain};
 use crate::program::scratch::Scratch;
-use crate::program::{child, find, inspect, library};
+use crate::program::{child, inspect, library, strict};
 use crate::show::chatter::chat;
 use crate::show::file::{Draft, Place};
 use crate::show::word::argument;
@@ -43,15 +43,20 @@ pub struct Record {
 
 impl Record {
     pub fn run(self) -> Verdict {
-        let mut command = library::command(&self.command)?;
-        find::program(&self.command[0])?;
-        if let Some(obstacle) = inspect::command(&self.command[0])?.obstacle() {
+        let library = library::path()?;
+        let findings = inspect::command(&self.command[0])?;
+        let mut command = library::command(&library, &self.command, &findings);
+        if let Some(obstacle) = findings.obstacle() {
             let name = self.command[0].display();
             return Err(Fail::new(Fail::OWN, format!("{name}: {obstacle}; there is nothing to record")));
         }
         let recording = Recording::new(&self.output, self.children)?;
         recording.prepare(&mut command)?;
         let (pid, status) = child::run(&mut command)?;
+        if strict::ended(&command, status) {
+            let line = format!("{}: {}; nothing recorded", self.command[0].display(), strict::WORDS);
+            return Err(Fail::new(child::code(status), line));
+        }
         let kept = recording.keep(pid);
         if kept.is_ok() {
             chat!("next:  heapmm compare {}", argument(&self.output));

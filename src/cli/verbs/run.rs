@@ -15,10 +15,11 @@ use super::policies;
 use super::record::Recording;
 use crate::fail::{self, Fail, Verdict};
 use crate::play::catalogue;
+use crate::program::inspect::{self, Findings};
 use crate::program::leaks::{self, Count, Found, Sorts};
 use crate::program::report::{Report, Reports};
 use crate::program::scratch::Scratch;
-use crate::program::{child, find, inspect, library};
+use crate::program::{child, library, strict};
 use crate::show::chatter::chat;
 use crate::show::file::{Place, is_same};
 use crate::show::number::{bytes, count, percent, share, some};
@@ -55,6 +56,8 @@ pub struct Ending {
     lasted: Duration,
     /// Whether it was said beforehand that it cannot run under the library.
     warned: bool,
+    /// Whether the library ended it before it began.
+    pub refused: bool,
     /// Whether the trace that was wanted is there.
     kept: Verdict<()>,
 }
@@ -75,9 +78,10 @@ impl Watch<'_> {
         if let Some(policy) = self.policy {
             catalogue::sought(policy).map_err(|hint| Fail::usage(format!("no policy '{policy}'; {hint}")))?;
         }
-        let mut command = library::command(words)?;
-        find::program(&words[0])?;
-        let warned = warn_beforehand(&words[0]);
+        let library = library::path()?;
+        let findings = inspect::command(&words[0])?;
+        let mut command = library::command(&library, words, &findings);
+        let warned = warn_beforehand(&findings);
         let scratch = Scratch::new()?;
         command.env("HEAPMM_STATS", "exit").env("HEAPMM_STATS_FORMAT", "json");
         command.env("HEAPMM_OUT", scratch.pattern()?);
@@ -96,8 +100,10 @@ impl Watch<'_> {
         }
         let since = Instant::now();
         let (pid, status) = child::run(&mut command)?;
-        let ending = Ending { pid, status, lasted: since.elapsed(), warned, kept: Ok(()) };
+        let refused = !warned && strict::ended(&command, status);
+        let ending = Ending { pid, status, lasted: since.elapsed(), warned, refused, kept: Ok(()) };
         let reports = Reports::read(scratch.path());
+        let recording = recording.filter(|_| !refused);
         let ending = Ending { kept: recording.map_or(Ok(()), |recording| recording.keep(pid)), ..ending };
         Ok((ending, reports))
     }
@@ -139,6 +145,7 @@ impl Run {
         match reports.largest() {
             Some(largest) => lines.extend(figures(reports, largest)),
             None if ending.warned => {}
+            None if ending.refused => lines.push(format!("  {}", strict::WORDS)),
             None => {
                 lines.push("  no process left a report: killed, or it never loaded the library".to_owned())
             }
@@ -158,6 +165,7 @@ impl Run {
                 Some(file) if ending.kept.is_ok() => format!("next:  heapmm compare {}", argument(file)),
                 _ => format!("next:  heapmm record -o {trace} -- {words}"),
             },
+            None if ending.refused => "next:  heapmm options".to_owned(),
             None => format!("next:  heapmm doctor {}", typed(&self.command[..1])),
         });
         lines
@@ -165,8 +173,7 @@ impl Run {
 }
 
 /// Says on stderr why the preload cannot work, if it cannot; whether it did.
-fn warn_beforehand(name: &OsString) -> bool {
-    let Ok(findings) = inspect::command(name) else { return false };
+fn warn_beforehand(findings: &Findings) -> bool {
     let Some(obstacle) = findings.obstacle() else { return false };
     chat!("heapmm: {}: {obstacle}; it runs without heapmm", findings.program.display());
     true

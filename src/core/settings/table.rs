@@ -50,6 +50,11 @@ impl Row {
     }
 }
 
+/// Words that stand in every file that the library was linked into, stripped or not.
+pub fn mark() -> &'static [u8] {
+    ROWS.first().map_or(b"", |row| row.words.as_bytes())
+}
+
 /// What there is to say of a setting: for the command, since no process reads it.
 pub struct Page {
     /// The name behind `HEAPMM_`.
