@@ -56,10 +56,10 @@ fn purge_of_processes() -> u64 {
     *PURGE.get_or_init(|| {
         let mut settings = Settings::built_in();
         let said = env::var_os("HEAPMM_PURGE").unwrap_or_default();
-        if !said.is_empty() {
-            if let Err(wrong) = settings.apply(b"PURGE", Some(said.as_encoded_bytes())) {
-                chat!("heapmm: {}", Problem { place: Place::Variable, wrong });
-            }
+        if !said.is_empty()
+            && let Err(wrong) = settings.apply(b"PURGE", Some(said.as_encoded_bytes()))
+        {
+            chat!("heapmm: {}", Problem { place: Place::Variable, wrong });
         }
         settings.purge
     })

@@ -10,6 +10,7 @@
 //! - **T1** An id names one live block; an id that was freed may name another one later.
 //! - **T2** Ids are dense: none is larger than the number of allocations before it.
 
+pub mod ahead;
 pub mod heaptrack;
 pub mod hmt;
 pub mod mtrace;

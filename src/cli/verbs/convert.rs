@@ -97,14 +97,18 @@ pub fn pack(trace: &Trace, before: Losses, draft: Draft) -> Verdict<()> {
     let mut draft = writer.finish().map_err(failed)?;
     draft.flush().map_err(failed)?;
     draft.finish()?;
-    let size = std::fs::metadata(&output).map_or(0, |data| data.len());
+    tell(&output, events, before.and(losses));
+    Ok(())
+}
+
+/// Says that the trace stands at `output`, with its `events` and what was lost.
+pub fn tell(output: &Path, events: u64, losses: Losses) {
+    let size = std::fs::metadata(output).map_or(0, |data| data.len());
     let each = match events {
         0 => String::new(),
         events => format!(", {:.1} bytes each", size as f64 / events as f64),
     };
-    let lost = lost(before.and(losses));
-    chat!("{}: {}{each}{lost}", output.display(), some(events, "event"));
-    Ok(())
+    chat!("{}: {}{each}{}", output.display(), some(events, "event"), lost(losses));
 }
 
 fn lost(losses: Losses) -> String {

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::convert::pack;
+use super::convert::{pack, tell};
 use crate::fail::{self, Fail, Verdict, plain};
 use crate::program::scratch::Scratch;
 use crate::program::{child, inspect, library, strict};
@@ -24,6 +24,7 @@ use crate::show::chatter::chat;
 use crate::show::file::{Draft, Place};
 use crate::show::word::argument;
 use crate::trace::Trace;
+use crate::trace::ahead::{Ahead, Packed};
 use crate::trace::hmt::MAGIC;
 use crate::trace::hmt::collect::Losses;
 
@@ -50,7 +51,7 @@ impl Record {
             let name = self.command[0].display();
             return Err(Fail::new(Fail::OWN, format!("{name}: {obstacle}; there is nothing to record")));
         }
-        let recording = Recording::new(&self.output, self.children)?;
+        let mut recording = Recording::new(&self.output, self.children)?;
         recording.prepare(&mut command)?;
         let (pid, status) = child::run(&mut command)?;
         if strict::ended(&command, status) {
@@ -72,6 +73,7 @@ pub struct Recording {
     place: Option<Place>,
     scratch: Scratch,
     children: bool,
+    ahead: Option<Ahead>,
 }
 
 /// A file that a process left.
@@ -98,11 +100,12 @@ impl Recording {
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(failed)?;
         let scratch = Scratch::within(&folder).map_err(failed)?;
         make_room(scratch.path()).map_err(failed)?;
-        Ok(Self { output: output.to_owned(), place: Some(place), scratch, children })
+        Ok(Self { output: output.to_owned(), place: Some(place), scratch, children, ahead: None })
     }
 
-    /// Tells the library where to leave the traces.
-    pub fn prepare(&self, command: &mut Command) -> Verdict<()> {
+    /// Tells the library where to leave the traces, and begins to pack what comes.
+    pub fn prepare(&mut self, command: &mut Command) -> Verdict<()> {
+        self.ahead = Ahead::start(self.scratch.path());
         command.env("HEAPMM_TRACE", self.scratch.pattern()?);
         let parent = if self.children { 0 } else { std::process::id() };
         command.env("HEAPMM_TRACE_PARENT", parent.to_string());
@@ -111,6 +114,7 @@ impl Recording {
 
     /// Packs what the processes left, that of process `pid` as the main trace.
     pub fn keep(mut self, pid: u32) -> Verdict<()> {
+        let packed = self.ahead.take().and_then(Ahead::finish);
         let files = self.left().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
         let last = files.iter().filter(|file| file.pid == pid).max_by_key(|file| file.number);
         let nothing =
@@ -127,7 +131,8 @@ impl Recording {
             if is_main || self.children {
                 let place = if is_main { self.place.take() } else { None };
                 let draft = place.map_or_else(|| Draft::new(&self.beside(file)), Place::draft);
-                kept = kept.and(draft.and_then(|draft| keep(&file.path, draft)));
+                let packed = packed.as_ref().filter(|packed| packed.raw == file.path);
+                kept = kept.and(draft.and_then(|draft| keep(&file.path, packed, draft)));
             }
             // It is large, and its folder goes away in any case.
             let _ = fs::remove_file(&file.path);
@@ -184,10 +189,14 @@ fn make_room(folder: &Path) -> io::Result<()> {
     if refusal == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(refusal)) }
 }
 
-/// Packs the trace that a process left in `file`. Where there is no room to, it becomes the trace as it was
+/// Packs the trace that a process left in `file`, unless it is `packed` already. Where there is no room to, it becomes the trace as it was
 /// recorded: every verb reads it.
-fn keep(file: &Path, draft: Draft) -> Verdict<()> {
+fn keep(file: &Path, packed: Option<&Packed>, draft: Draft) -> Verdict<()> {
     let (target, is_special) = (draft.target().to_owned(), draft.is_special());
+    if let Some(packed) = packed.filter(|packed| !is_special && fs::rename(&packed.file, &target).is_ok()) {
+        tell(&target, packed.events, packed.losses);
+        return Ok(());
+    }
     let trace = Trace::called(file, &target)?;
     let Err(fail) = pack(&trace, Losses::default(), draft) else { return Ok(()) };
     if is_special || fs::rename(file, &target).is_err() {

@@ -91,11 +91,11 @@ impl Watch<'_> {
         if self.leaks {
             command.env("HEAPMM_LEAKS", "exit");
         }
-        let recording = match self.trace {
+        let mut recording = match self.trace {
             Some(file) if !warned => Some(Recording::new(file, false)?),
             _ => None,
         };
-        if let Some(recording) = &recording {
+        if let Some(recording) = &mut recording {
             recording.prepare(&mut command)?;
         }
         let since = Instant::now();

@@ -47,10 +47,7 @@ const LONGEST: usize = 24;
 const LEAST_PART: usize = 4;
 
 /// The candidate that differs from `name` by at most two edits, or shares a part with it, if there is one.
-pub fn nearest(
-    name: &[u8],
-    candidates: &mut dyn Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub fn nearest(name: &[u8], candidates: &mut dyn Iterator<Item = &'static str>) -> Option<&'static str> {
     let ranked = candidates.filter_map(|c| Some((rank(name, c.as_bytes())?, c)));
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, c)| c)
 }

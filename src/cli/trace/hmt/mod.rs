@@ -6,12 +6,14 @@
 //!   column   events of one chunk <-> columns of small numbers
 //!   lz4      what is left of a chunk that is cut off
 //!   writer   packed chunks, an index and a trailer
+//!   follow   a raw file while it is written
 //!   collect  raw files: addresses ─► ids; clock: ticks ─► microseconds
 //! ```
 
 pub mod clock;
 pub mod collect;
 pub mod column;
+pub mod follow;
 pub mod lz4;
 pub mod reader;
 pub mod writer;

@@ -50,28 +50,7 @@ const MOST_RATIO: usize = 256;
 impl<B: Deref<Target = [u8]>> Reader<B> {
     /// Reads the heads of the file and of its chunks.
     pub fn open(bytes: B) -> Result<Self, Broken> {
-        if !bytes.starts_with(&MAGIC) {
-            return Err(Broken::new(0, "not a heapmm trace"));
-        }
-        if bytes.len() < FILE_HEAD {
-            return Err(Broken::new(bytes.len(), "the file ends within its head"));
-        }
-        let field = |at, len| number(&bytes, at, len).unwrap_or_default();
-        if field(8, 4) != u64::from(VERSION) {
-            let what = format!("version {} of the format; this command reads {VERSION}", field(8, 4));
-            return Err(Broken::new(8, what));
-        }
-        let head = field(12, 4) as usize;
-        if head < FILE_HEAD || head > bytes.len() {
-            return Err(Broken::new(12, format!("a head of {head} bytes")));
-        }
-        let name = bytes[32..48].split(|byte| *byte == 0).next().unwrap_or_default();
-        let origin = Origin {
-            pid: field(16, 4) as u32,
-            heir_of: field(20, 4) as u32,
-            start: field(24, 8),
-            command: String::from_utf8_lossy(name).into_owned(),
-        };
+        let (origin, head) = head(&bytes)?;
         let (chunks, whole) = scan(&bytes, head)?;
         Ok(Self { bytes, origin, chunks, whole })
     }
@@ -139,6 +118,33 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
         }
         Ok(Losses::default())
     }
+}
+
+/// Who made the file that begins with `bytes`, and where its first chunk begins.
+pub fn head(bytes: &[u8]) -> Result<(Origin, usize), Broken> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Broken::new(0, "not a heapmm trace"));
+    }
+    if bytes.len() < FILE_HEAD {
+        return Err(Broken::new(bytes.len(), "the file ends within its head"));
+    }
+    let field = |at, len| number(bytes, at, len).unwrap_or_default();
+    if field(8, 4) != u64::from(VERSION) {
+        let what = format!("version {} of the format; this command reads {VERSION}", field(8, 4));
+        return Err(Broken::new(8, what));
+    }
+    let head = field(12, 4) as usize;
+    if head < FILE_HEAD || head > bytes.len() {
+        return Err(Broken::new(12, format!("a head of {head} bytes")));
+    }
+    let name = bytes[32..48].split(|byte| *byte == 0).next().unwrap_or_default();
+    let origin = Origin {
+        pid: field(16, 4) as u32,
+        heir_of: field(20, 4) as u32,
+        start: field(24, 8),
+        command: String::from_utf8_lossy(name).into_owned(),
+    };
+    Ok((origin, head))
 }
 
 /// The events of the packed `chunk`, whose body this is; `None` if it is damaged.
