@@ -25,6 +25,13 @@ fn small_blocks_of_two_threads_share_no_line() {
 }
 
 #[test]
+fn threads_that_wait_for_one_another_keep_their_processor() {
+    for policy in POLICIES {
+        story("no_yield", &[], policy).run().succeeded();
+    }
+}
+
+#[test]
 fn story_09_a_hundred_idle_threads_stay_small() {
     for policy in POLICIES {
         story("idle", &[], policy).run().succeeded();

@@ -23,11 +23,9 @@ const FREE: u32 = 0;
 const SLEEPERS: u32 = 1;
 
 /// How often to look again before sleeping: the critical sections are shorter than a switch, but for a
-/// page fault now and then.
+/// page fault now and then. To give way in between would cost a thread that shares its processor with
+/// others the whole of its turn, each time.
 const SPINS: u32 = 400;
-/// How often to let other threads run then: one of them may hold the lock. A sleeper costs more, since
-/// somebody has to wake it.
-const YIELDS: u32 = 16;
 
 /// A value and the lock around it, in front, where the value's first words are.
 #[repr(C)]
@@ -80,7 +78,7 @@ impl<T> Lock<T> {
     #[cold]
     #[inline(never)]
     fn wait(&self, me: u32) -> bool {
-        for look in 0..SPINS + YIELDS {
+        for _ in 0..SPINS {
             let now = self.word.load(Ordering::Relaxed);
             if now & !SLEEPERS == me {
                 return false;
@@ -88,11 +86,7 @@ impl<T> Lock<T> {
             if now == FREE && self.take(FREE, me) {
                 return true;
             }
-            if look < SPINS {
-                core::hint::spin_loop();
-            } else {
-                call::give_way::<()>();
-            }
+            core::hint::spin_loop();
         }
         loop {
             let now = self.word.load(Ordering::Relaxed);

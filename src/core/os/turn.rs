@@ -2,7 +2,7 @@
 //! the time.
 //!
 //! ```text
-//!   word     0 free │ owner        a waiter looks ─► gives way ─► sleeps a little, and looks again
+//!   word     0 free │ owner        a waiter looks ─► sleeps a little, and looks again
 //!   favours  nobody │ owner ──► inside   0 │ owner
 //!              ▲ 1024 turns in a row        ▲ waited for by whoever takes the word, after a barrier in
 //!                                             all threads of the process
@@ -30,9 +30,8 @@ use super::{call, thread};
 
 const FREE: u32 = 0;
 
-/// How often to look again before giving way, and to give way before sleeping.
-const SPINS: u32 = 50;
-const GIVES: u32 = 20;
+/// How often to look again before sleeping.
+const SPINS: u32 = 400;
 
 /// Turns in a row that make a favourite: to take its favour back costs as much as some hundred turns.
 const STREAK: u32 = 1024;
@@ -158,8 +157,6 @@ fn pause(round: &mut u32) {
     *round += 1;
     if *round < SPINS {
         core::hint::spin_loop();
-    } else if *round < SPINS + GIVES {
-        call::give_way::<()>();
     } else {
         call::doze();
         *round = SPINS;
