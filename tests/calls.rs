@@ -70,6 +70,7 @@ cases! {
         posix_memalign_serves_every_power_of_two_up_to_a_gibibyte,
         memalign_and_aligned_alloc_serve_every_power_of_two_up_to_a_gibibyte,
         aligned_blocks_do_not_overlap_their_neighbours,
+        aligned_blocks_among_plain_ones_of_their_length_are_aligned,
         aligned_alloc_takes_any_size,
         memalign_rounds_its_alignment_up_to_a_power_of_two,
         memalign_of_an_alignment_that_no_power_of_two_covers_is_einval,

@@ -88,6 +88,30 @@ CASE(aligned_blocks_do_not_overlap_their_neighbours)
         free(blocks[i]);
 }
 
+/* What aligned and plain requests of one length free, each other serves: of that only some is aligned. */
+CASE(aligned_blocks_among_plain_ones_of_their_length_are_aligned)
+{
+    enum { COUNT = 500, ROUNDS = 60000 };
+    static char *blocks[COUNT];
+    static size_t lengths[COUNT];
+    uint32_t state = 11;
+    for (int round = 0; round < ROUNDS; round++) {
+        int i = (int)(next_random(&state) % COUNT);
+        size_t alignment = (size_t)16 << next_random(&state) % 10, length = next_random(&state) % 4200;
+        if (blocks[i] != NULL)
+            CHECK(is_stamped(blocks[i], lengths[i], (unsigned)i));
+        free(blocks[i]);
+        int is_plain = next_random(&state) % 3 == 0;
+        blocks[i] = hide(is_plain ? malloc(length) : aligned_alloc(alignment, length));
+        lengths[i] = length;
+        CHECK(blocks[i] != NULL && ALIGNED(blocks[i], is_plain ? 16 : alignment));
+        CHECK_THAT(malloc_usable_size(blocks[i]), >=, length);
+        stamp(blocks[i], length, (unsigned)i);
+    }
+    for (int i = 0; i < COUNT; i++)
+        free(blocks[i]);
+}
+
 CASE(aligned_alloc_takes_any_size)
 {
     static const size_t odd[] = {0, 1, 3, 17, 63, 65, 1000, 4095, 4097, 100001};

@@ -35,7 +35,7 @@ impl Allocator {
     #[inline(never)]
     pub(super) fn allocate_large<const WANTED: u8>(&self, len: usize) -> *mut u8 {
         self.take_kept(Thread::current(), len)
-            .unwrap_or_else(|| payload_of(self.allocate_aligned(len, ALIGN, Wanted::of(WANTED))))
+            .unwrap_or_else(|| payload_of(self.allocate_in_heap(len, ALIGN, Wanted::of(WANTED))))
     }
 
     /// The bin for `len` bytes is empty.
@@ -299,7 +299,7 @@ impl Allocator {
     }
 
     /// Returns an object to its room.
-    fn give(&self, object: *mut u8) {
+    pub(super) fn give(&self, object: *mut u8) {
         match self.enter() {
             Some(mut state) => state.give(&self.rooms, &[object]),
             None => self.reentry.release(object),

@@ -11,6 +11,7 @@
 //! - **A2** The static starts as a working allocator: no initialiser has to run first.
 
 mod airing;
+mod aligned;
 mod bins;
 mod census;
 mod fast;
@@ -167,7 +168,7 @@ impl Allocator {
     }
 
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
-    pub fn allocate_aligned(&self, len: usize, align: usize, wanted: Wanted) -> Option<Grant> {
+    fn allocate_in_heap(&self, len: usize, align: usize, wanted: Wanted) -> Option<Grant> {
         let noted = |grant: Grant| {
             self.note_block(wanted, len, grant.payload);
             grant

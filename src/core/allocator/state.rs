@@ -195,14 +195,16 @@ impl State {
     }
 
     fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
-        if align <= ALIGN && len <= LARGEST_SLAB && self.has_slabs() {
+        if let Some(class) = self.slab_for(len, align) {
             let mut one = [core::ptr::null_mut()];
-            let got = self.take(rooms, class::class_of(len), &mut one);
-            return (got > 0).then(|| {
+            let got = self.take(rooms, class, &mut one);
+            if got > 0 && one[0].addr().is_multiple_of(align) {
                 // SAFETY: handed out just now.
                 unsafe { mark::clear(one[0]) };
-                Grant { payload: one[0], dirty: len }
-            });
+                return Some(Grant { payload: one[0], dirty: len });
+            }
+            // Memory is out for slabs, or altogether.
+            self.give(rooms, &one[..got]);
         }
         let request = Request::aligned(len, align);
         if self.wants_mapping(len, align) {
@@ -210,6 +212,24 @@ impl State {
         } else {
             self.place(rooms, request).or_else(|| self.map(len, align))
         }
+    }
+
+    /// The class that serves such a request: one with slabs if it has to be aligned, and it gets some when
+    /// enough of them have come.
+    fn slab_for(&mut self, len: usize, align: usize) -> Option<usize> {
+        if !self.has_slabs() || len > LARGEST_SLAB {
+            return None;
+        }
+        if align <= ALIGN {
+            return Some(class::class_of(len));
+        }
+        let class = class::aligned(len, align)?;
+        if usize::from(self.tagged[class]) < worth_a_slab(class) {
+            self.tagged[class] += 1;
+            return None;
+        }
+        self.make_slabs(class);
+        Some(class)
     }
 
     /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.

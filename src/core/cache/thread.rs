@@ -151,6 +151,11 @@ impl Thread {
         self.is_own.get()
     }
 
+    /// Whether the bins are open, or rest.
+    pub fn may_serve(&self) -> bool {
+        !self.busy.get() || self.resting.get()
+    }
+
     /// Closes the bins between two calls: each call comes by the slow side.
     pub fn rest(&self) {
         self.busy.set(true);

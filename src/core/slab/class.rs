@@ -78,6 +78,17 @@ pub fn class_of(len: usize) -> usize {
     usize::from(unsafe { *COARSE.get_unchecked(len.div_ceil(128)) })
 }
 
+/// The class of slabs whose objects stand at multiples of `align`, a power of two, and have `len` bytes.
+pub fn aligned(len: usize, align: usize) -> Option<usize> {
+    let least = if len <= LARGEST_SLAB && align <= LARGEST_SLAB {
+        len.next_multiple_of(align).max(align)
+    } else {
+        return None;
+    };
+    let classes = if least <= LARGEST_SLAB { class_of(least)..SLAB_CLASSES } else { 0..0 };
+    classes.into_iter().find(|class| len_of(*class).is_multiple_of(align))
+}
+
 /// Bytes of an object of `class`.
 #[inline(always)]
 pub const fn len_of(class: usize) -> usize {
@@ -114,6 +125,20 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+
+    #[test]
+    fn an_aligned_class_is_the_shortest_whose_objects_are_all_aligned() {
+        for align in (5..13).map(|log| 1usize << log) {
+            for len in 0..=LARGEST_SLAB {
+                let fitting =
+                    |class: &usize| len_of(*class) >= len.max(1) && len_of(*class).is_multiple_of(align);
+                assert_eq!(aligned(len, align), (0..SLAB_CLASSES).find(fitting), "{len} at {align}");
+            }
+        }
+        for (len, align) in [(LARGEST_SLAB + 1, 64), (1, 2 * LARGEST_SLAB), (usize::MAX, 32), (1, 1 << 63)] {
+            assert_eq!(aligned(len, align), None);
+        }
+    }
 
     #[test]
     fn small_objects_share_lines_with_their_mates_only() {
