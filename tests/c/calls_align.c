@@ -91,7 +91,7 @@ CASE(aligned_blocks_do_not_overlap_their_neighbours)
 /* What aligned and plain requests of one length free, each other serves: of that only some is aligned. */
 CASE(aligned_blocks_among_plain_ones_of_their_length_are_aligned)
 {
-    enum { COUNT = 500, ROUNDS = 60000 };
+    enum { COUNT = 500, ROUNDS = 20000 };
     static char *blocks[COUNT];
     static size_t lengths[COUNT];
     uint32_t state = 11;
