@@ -37,7 +37,11 @@ impl Allocator {
     pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
         match self.fate(payload, len) {
             Fate::Stays => self.stays(payload, len),
-            Fate::Moves(has) => self.move_to(payload, has, len),
+            Fate::Moves(has) => match self.move_to(payload, has, len) {
+                // Memory is out, and it has room.
+                null if null.is_null() && len <= has => self.stays(payload, len),
+                moved => moved,
+            },
             Fate::Unknown => self.resize_in_heap(payload, len),
         }
     }
@@ -70,11 +74,11 @@ impl Allocator {
         // What a copy gave it to grow must not be cut off by the next call.
         let least = if has <= LONGEST_COPIED { has / 2 } else { has / 4 * 3 };
         // SAFETY: a live tagged block has sixteen bytes.
-        if len < least || unsafe { mark::is_set(payload) } {
+        if unsafe { mark::is_set(payload) } {
             Fate::Unknown
-        } else if len <= has {
+        } else if (least..=has).contains(&len) {
             Fate::Stays
-        } else if len <= LONGEST_COPIED {
+        } else if len.max(has) <= LONGEST_COPIED {
             Fate::Moves(has)
         } else {
             Fate::Unknown
