@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "-z,nodelete",
         "-z,now",
         "-z,relro",
-        "-z,separate-loadable-segments",
+        "-z,separate-code",
         "-z,max-page-size=65536",
         "-Bsymbolic",
         "-soname,libheapmm.so",

@@ -145,7 +145,7 @@ fn miss_report(pattern: &[u8], refusal: Refusal) {
 /// One line for each setting that cannot be understood.
 fn name_problems(strict: bool) {
     let mut any = false;
-    Settings::from_variables(&environment::settings, |problem| {
+    Settings::from_variables(&environment::settings, &mut |problem| {
         any = true;
         complain(format_args!("{problem}"));
     });
@@ -272,6 +272,7 @@ fn write_on_private_stderr(report: &[u8]) {
 }
 
 /// Writes `report` to where the settings want it.
+#[inline(never)]
 fn deliver_report(settings: &Settings, process: Process<'_>, report: &[u8]) {
     let pattern = settings.out.bytes();
     if pattern.is_empty() {

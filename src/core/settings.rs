@@ -155,9 +155,10 @@ const COLLECTED: &[u8] = b"CONF";
 impl Settings {
     /// The settings that `variables` (each `NAME=value`, without `HEAPMM_`) make; every problem goes
     /// to `report`.
+    #[inline(never)]
     pub fn from_variables<'a, V: Iterator<Item = &'a [u8]>>(
         variables: &dyn Fn() -> V,
-        mut report: impl FnMut(Problem<'a>),
+        report: &mut dyn FnMut(Problem<'a>),
     ) -> Self {
         let mut this = Self::built_in();
         each(variables, &mut |place, name, value| {
@@ -236,7 +237,7 @@ mod tests {
     fn parse<'a>(variables: &[&'a str]) -> (Settings, Vec<Problem<'a>>) {
         let mut problems = Vec::new();
         let bytes = || variables.iter().map(|v| v.as_bytes());
-        let settings = Settings::from_variables(&bytes, |problem| problems.push(problem));
+        let settings = Settings::from_variables(&bytes, &mut |problem| problems.push(problem));
         (settings, problems)
     }
 

@@ -6,6 +6,11 @@ use crate::support::Run;
 const MIB: i64 = 1 << 20;
 
 #[test]
+fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
+    story("wander", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_10_a_gibibyte_goes_back_with_malloc_trim() {
     story("burst", &["trim", "1024"], None).run().succeeded();
 }

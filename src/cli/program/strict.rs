@@ -34,6 +34,6 @@ fn refuses(command: &Command) -> bool {
     });
     let ours: Vec<Vec<u8>> = ours.collect();
     let mut is_wrong = false;
-    let settings = Settings::from_variables(&|| ours.iter().map(Vec::as_slice), |_| is_wrong = true);
+    let settings = Settings::from_variables(&|| ours.iter().map(Vec::as_slice), &mut |_| is_wrong = true);
     settings.strict && is_wrong
 }

@@ -41,6 +41,23 @@ impl Allocator {
         }
     }
 
+    /// Returns what caches keep to sparse slabs, and lets these become empty: what caches hand out again and
+    /// again would keep them for ever.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn gather(&self, state: &mut State, thread: &Thread) {
+        if thread.is_own() {
+            self.unload_bins(state, thread);
+        }
+        for class in 0..class::CLASSES {
+            if self.depot.is_used() {
+                self.depot.tick(class);
+                self.flush_idle(state, class);
+            }
+        }
+        state.drain(&self.rooms);
+    }
+
     /// Lets as much rest in the depot as the program will want again.
     pub(super) fn size_depot(&self, state: &mut State) {
         if let Some(bytes) = state.note_demand(self.depot.resting()) {

@@ -32,10 +32,15 @@ const LONGEST_BATCHED: usize = 2048;
 
 impl Allocator {
     /// A request that no bin serves.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn allocate_large<const WANTED: u8>(&self, len: usize) -> *mut u8 {
-        self.take_kept(Thread::current(), len)
-            .unwrap_or_else(|| payload_of(self.allocate_in_heap(len, ALIGN, Wanted::of(WANTED))))
+        self.allocate_whole(len, Wanted::of(WANTED))
+    }
+
+    #[inline(never)]
+    fn allocate_whole(&self, len: usize, wanted: Wanted) -> *mut u8 {
+        let kept = self.take_kept(Thread::current(), len);
+        kept.unwrap_or_else(|| payload_of(self.allocate_in_heap(len, ALIGN, wanted)))
     }
 
     /// The bin for `len` bytes is empty.
@@ -239,6 +244,9 @@ impl Allocator {
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
         self.air(&mut state, thread);
+        if state.is_time_to_gather() {
+            self.gather(&mut state, thread);
+        }
         if self.depot.is_used() {
             self.size_depot(&mut state);
         }

@@ -37,11 +37,7 @@ impl Allocator {
     pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
         match self.fate(payload, len) {
             Fate::Stays => self.stays(payload, len),
-            Fate::Moves(has) => match self.move_to(payload, has, len) {
-                // Memory is out, and it has room.
-                null if null.is_null() && len <= has => self.stays(payload, len),
-                moved => moved,
-            },
+            Fate::Moves(has) => self.move_if_possible(payload, has, len),
             Fate::Unknown => self.resize_in_heap(payload, len),
         }
     }
@@ -110,7 +106,15 @@ impl Allocator {
             return moved;
         }
         drop(state);
-        self.move_to(payload, held.len, len)
+        self.move_if_possible(payload, held.len, len)
+    }
+
+    /// A new block; where memory is out, one that has room stays.
+    fn move_if_possible(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
+        match self.move_to(payload, has, len) {
+            null if null.is_null() && len <= has => self.stays(payload, len),
+            moved => moved,
+        }
     }
 
     /// A new block with the contents of the old one, which has `has` bytes.

@@ -53,6 +53,9 @@ pub struct State {
     /// When they were last aired, and the footprint then.
     aired: u64,
     aired_at: usize,
+    /// How often caches are still to be emptied for sparse slabs, and refills of bins meanwhile.
+    gatherings: u32,
+    refills: u32,
     demand: Demand,
     threshold: usize,
     /// The end of the newest segment when the rooms were last brought up to date.
@@ -94,6 +97,8 @@ impl State {
             airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,
+            gatherings: 0,
+            refills: 0,
             demand: Demand::NONE,
             ready: false,
             caching: false,
@@ -123,7 +128,7 @@ impl State {
         self.settings = if environment::settings().next().is_none() || environment::is_secure() {
             Settings::built_in()
         } else {
-            Settings::from_variables(&environment::settings, |_| {})
+            Settings::from_variables(&environment::settings, &mut |_| {})
         };
         if self.settings.policy != self.heap.index().policy()
             && let Some(index) = AnyIndex::new(self.settings.policy)

@@ -20,9 +20,7 @@ impl<const N: usize> Text<N> {
 
     /// Adds bytes that need not be UTF-8.
     pub fn push(&mut self, bytes: &[u8]) {
-        let taken = bytes.len().min(N - self.len);
-        self.text[self.len..self.len + taken].copy_from_slice(&bytes[..taken]);
-        self.len += taken;
+        self.len += fill(&mut self.text[self.len..], bytes);
     }
 
     /// The text as a path; `None` if it was too long to keep its zero byte.
@@ -37,6 +35,13 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// Copies as many `bytes` as there is room for; how many.
+#[inline(never)]
+fn fill(room: &mut [u8], bytes: &[u8]) -> usize {
+    let pairs = room.iter_mut().zip(bytes);
+    pairs.map(|(place, byte)| *place = *byte).count()
+}
+
 impl<const N: usize> Default for Text<N> {
     fn default() -> Self {
         Self::new()
@@ -48,6 +53,20 @@ impl<const N: usize> Write for Text<N> {
         self.push(text.as_bytes());
         Ok(())
     }
+
+    fn write_char(&mut self, character: char) -> fmt::Result {
+        let (bytes, len) = utf8(character);
+        self.push(&bytes[..len]);
+        Ok(())
+    }
+}
+
+/// The bytes of `character`, and how many they are: one function for texts of all lengths.
+#[inline(never)]
+fn utf8(character: char) -> ([u8; 4], usize) {
+    let mut bytes = [0; 4];
+    let len = character.encode_utf8(&mut bytes).len();
+    (bytes, len)
 }
 
 /// Bytes from outside as a part of a line: not too long, and nothing in them that ends it.

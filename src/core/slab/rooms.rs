@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Readers take no lock: the owner of an object knows that its room does not change while he
-//! has it.
+//! has it, but for whether its slab is to become empty, which decides only about the way.
 //!
 //! - **V1** The word of a granule is the room of its slab, or TAGGED where blocks of the heap may
 //!   begin, or FOREIGN.
@@ -39,6 +39,12 @@ impl Room {
     pub const fn slab(class: usize, len: usize) -> Self {
         let place = class * BIN;
         Self(magic(len) | (place as u64) << 32)
+    }
+
+    /// The room of a slab of `class` that is to become empty: but for the first, no object is known to start
+    /// here without the lock, and so none comes back to a bin.
+    pub const fn draining(class: usize) -> Self {
+        Self(1 | ((class * BIN) as u64) << 32)
     }
 
     /// Whether an object may begin at `address`, if this is the room of a slab: a multiplication
@@ -256,6 +262,8 @@ mod tests {
                 assert_eq!(room.may_start(GRANULE + offset), starts, "{len} {offset}");
             }
         }
+        assert!((1..GRANULE).all(|offset| !Room::draining(5).may_start(offset)));
+        assert_eq!((Room::draining(5).class(), Room::draining(5).is_tagged()), (Some(5), false));
         assert!(
             (0..GRANULE).all(|offset| !Room::TAGGED.may_start(offset) && !Room::FOREIGN.may_start(offset))
         );

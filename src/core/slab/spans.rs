@@ -14,6 +14,9 @@
 //! - **J1** `used + free + fresh` is the capacity; objects in caches count as used.
 //! - **J2** A slab with free or fresh objects is in the list of its class and fullness; a full
 //!   one is in none; an empty one goes back to the heap.
+//! - **J3** Slabs that are less than a quarter full can be told to drain: what is freed there comes back at
+//!   once and not by a bin, which would hand it out again for ever. They serve when no other of their
+//!   class can.
 
 use super::class::{self, SLAB_CLASSES};
 use super::mark;
@@ -27,8 +30,12 @@ use crate::os::backing::Backing;
 use crate::os::tables::Tables;
 use crate::policy::FreeIndex;
 
-/// Lists of a class by fullness; the last holds the fullest slabs.
-const GRADES: usize = 4;
+/// Lists of a class by fullness: the last holds the fullest slabs, and the first those that drain.
+const GRADES: usize = 5;
+
+/// The grade of slabs that are to become empty, and the lowest of others.
+const DRAINING: u8 = 0;
+const LOWEST: u8 = 1;
 
 /// No slab: links and heads of lists hold one more than a granule's number.
 const NONE: u32 = 0;
@@ -172,7 +179,12 @@ impl Spans {
         slab.used += (got + fresh) as u16;
         self.used_objects += got + fresh;
         self.used_bytes += (got + fresh) * len;
+        let drains = slab.grade == DRAINING;
         self.put(granule, slab);
+        if drains {
+            rooms.set(granule as usize, Room::slab(slab.class as usize, len));
+            self.unlist(granule);
+        }
         self.regrade(granule);
         (got + fresh, fresh > 0)
     }
@@ -351,25 +363,45 @@ impl Spans {
         let slab = self.at(granule);
         let cap = capacity(class::len_of(slab.class as usize)).max(1);
         let used = slab.used as usize;
-        let grade = if used == cap { u8::MAX } else { (used * GRADES / cap) as u8 };
-        if grade == slab.grade {
+        let grade = if used == cap { u8::MAX } else { LOWEST + (used * (GRADES - 1) / cap) as u8 };
+        if grade == slab.grade || slab.grade == DRAINING {
             return;
         }
         self.unlist(granule);
-        let mut slab = self.at(granule);
-        slab.grade = grade;
         if grade != u8::MAX {
-            let head = self.lists[slab.class as usize][grade as usize];
-            slab.next = head;
-            slab.before = NONE;
-            if head != NONE {
-                let mut after = self.at(head - 1);
-                after.before = granule + 1;
-                self.put(head - 1, after);
-            }
-            self.lists[slab.class as usize][grade as usize] = granule + 1;
+            self.list(granule, grade);
         }
+    }
+
+    /// Puts a slab that is in no list at the head of that of its class and `grade`.
+    fn list(&mut self, granule: u32, grade: u8) {
+        let mut slab = self.at(granule);
+        let head = self.lists[slab.class as usize][grade as usize];
+        (slab.grade, slab.next, slab.before) = (grade, head, NONE);
+        if head != NONE {
+            let mut after = self.at(head - 1);
+            after.before = granule + 1;
+            self.put(head - 1, after);
+        }
+        self.lists[slab.class as usize][grade as usize] = granule + 1;
         self.put(granule, slab);
+    }
+
+    /// Lets the emptiest slabs of each class drain, but for one if it has no fuller ones ([J3](self)).
+    pub fn drain(&mut self, rooms: &Rooms) {
+        for class in 0..SLAB_CLASSES {
+            let [_, lowest, fuller @ ..] = self.lists[class];
+            let mut next = lowest;
+            if fuller == [NONE; GRADES - 2] && next != NONE {
+                next = self.at(next - 1).next;
+            }
+            while let Some(granule) = next.checked_sub(1) {
+                next = self.at(granule).next;
+                self.unlist(granule);
+                self.list(granule, DRAINING);
+                rooms.set(granule as usize, Room::draining(class));
+            }
+        }
     }
 
     fn unlist(&mut self, granule: u32) {

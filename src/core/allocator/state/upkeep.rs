@@ -20,6 +20,14 @@ const LEAST_RESTING: usize = 1 << 20;
 const GROWTH: usize = 256;
 const LEAST_GROWTH: usize = 64 << 10;
 
+/// How often caches are emptied after the heap has grown though much of it was free, and the refills of
+/// bins from one time to the next.
+const GATHERINGS: u32 = 64;
+const REFILLS: u32 = 64;
+
+/// Free bytes that are nothing to speak of, whatever their share.
+const LITTLE: usize = 4 << 20;
+
 /// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
 /// slower call, so little is left to chance.
 const RESTLESS: usize = 8 << 20;
@@ -77,6 +85,9 @@ impl State {
         }
         let now = self.told.milliseconds();
         let is_due = self.aired != 0 && now.wrapping_sub(self.aired) >= AIRING.min(self.settings.purge);
+        if grown && self.is_wasteful() {
+            self.gatherings = GATHERINGS;
+        }
         if is_due || grown || self.aired == 0 {
             (self.aired, self.aired_at) = (now, footprint);
         }
@@ -115,6 +126,29 @@ impl State {
     pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
         let most = RESTLESS + self.heap.counts().footprint / 4;
         (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
+    }
+
+    /// Whether what caches keep should go back so that sparse slabs become empty: at one of many refills,
+    /// for some time after the heap has grown though much of it was free.
+    pub(in crate::allocator) fn is_time_to_gather(&mut self) -> bool {
+        self.refills = self.refills.wrapping_add(1);
+        if !self.refills.is_multiple_of(REFILLS) || self.gatherings == 0 && self.threads.is_crowd() {
+            return false;
+        }
+        self.gatherings = self.gatherings.saturating_sub(1);
+        self.is_wasteful()
+    }
+
+    /// Whether more than a quarter of the heap is free, and that is much.
+    fn is_wasteful(&self) -> bool {
+        let counts = self.heap.counts();
+        let free = self.spans.free_bytes() + counts.free_bytes;
+        free > LITTLE && free > counts.footprint / 4
+    }
+
+    /// Lets the emptiest slabs become empty.
+    pub(in crate::allocator) fn drain(&mut self, rooms: &Rooms) {
+        self.spans.drain(rooms);
     }
 
     /// Says whether what is given from now on has lain idle in a cache.
