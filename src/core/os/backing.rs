@@ -101,7 +101,7 @@ impl System {
     }
 
     /// Lowers the break by `len` bytes to `from`. The kernel keeps the page that the break comes
-    /// to stand in, with what is written there: whoever gets it next wants zeros ([K1](self)).
+    /// to stand in, with what is written there: a stranger who gets it next may count on zeros.
     fn lower(from: *mut u8, len: usize) -> bool {
         let rest = len.min(round_up(from.addr(), PAGE) - from.addr());
         let mut before = [0; PAGE];
@@ -130,7 +130,12 @@ impl System {
         for len in [want, least] {
             let stop = round_up(start.checked_add(len)?, PAGE);
             if call::set_break(now.with_addr(stop)) {
-                return Some(Run { base: now.with_addr(start), len: stop - start });
+                let base = now.with_addr(start);
+                // In the page where the break stood may be what a stranger wrote there before he
+                // lowered it again.
+                // SAFETY: [K2]: from the old break on, and no further than to `stop`.
+                unsafe { base.write_bytes(0, round_up(start, PAGE) - start) };
+                return Some(Run { base, len: stop - start });
             }
         }
         None
