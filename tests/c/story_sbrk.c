@@ -4,6 +4,7 @@
  */
 #include "shadow.h"
 #include <malloc.h>
+#include <sys/mman.h>
 
 enum { ROUNDS = 12 };
 
@@ -56,8 +57,32 @@ static void free_everything(void)
     malloc_trim(0);
 }
 
+/* What the program took before the allocator began goes back: then the heap lies below where it began, and is memory
+ * of the break there, too. */
+static void grow_below_the_beginning(void)
+{
+    enum { MINE = 1 << 20 };
+    char *low = sbrk(MINE);
+    CHECK(low != (char *)-1);
+    for (int round = 0; round < 2; round++) {
+        char *blocks[40];
+        for (int i = 0; i < 40; i++)
+            CHECK((blocks[i] = hide(calloc(1, 60000))) != NULL);
+        for (int i = 0; i < 40; i++)
+            free(blocks[i]);
+        malloc_trim(0);
+        if (round == 0 && sbrk(0) != low + MINE)
+            return;
+        if (round == 0)
+            CHECK(sbrk(-MINE) != (char *)-1);
+    }
+    char *from = (char *)(((uintptr_t)low + 4095) & ~(uintptr_t)4095), *to = sbrk(0);
+    CHECK(to <= from || msync(from, (size_t)(to - from), MS_ASYNC) == 0);
+}
+
 int main(void)
 {
+    grow_below_the_beginning();
     static char *mine[ROUNDS];
     static const intptr_t steps[] = {65536, 4096, 17, 1 << 20, 100001, 8};
     uint32_t state = 21;

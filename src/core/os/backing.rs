@@ -59,8 +59,8 @@ pub(super) const LEAST_MAPPING: usize = 1 << 20;
 /// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
 #[derive(Debug)]
 pub struct System {
-    /// Where the break stood at the first growth; 0 before it.
-    first: usize,
+    /// The lowest place where a growth found the break; `usize::MAX` before there was one.
+    lowest: usize,
     /// Whether the break is left alone.
     only_maps: bool,
     /// Where a heap beside the process heap gets its memory; null for the process heap.
@@ -73,12 +73,12 @@ unsafe impl Send for System {}
 impl System {
     /// A backing that has taken nothing yet.
     pub const fn new() -> Self {
-        Self { first: 0, only_maps: false, lot: ptr::null_mut() }
+        Self { lowest: usize::MAX, only_maps: false, lot: ptr::null_mut() }
     }
 
     /// One that leaves the break alone.
     pub const fn of_mappings() -> Self {
-        Self { first: 0, only_maps: true, lot: ptr::null_mut() }
+        Self { lowest: usize::MAX, only_maps: true, lot: ptr::null_mut() }
     }
 
     /// A backing that draws on `lot`.
@@ -87,7 +87,7 @@ impl System {
     ///
     /// [K3](self) holds as long as the backing is used.
     pub const unsafe fn drawing_on(lot: *mut Lot) -> Self {
-        Self { first: 0, only_maps: true, lot }
+        Self { lowest: usize::MAX, only_maps: true, lot }
     }
 
     fn lot(&mut self) -> Option<&mut Lot> {
@@ -97,7 +97,7 @@ impl System {
 
     /// Whether `at` was given by the break rather than by a mapping.
     fn is_break(&self, at: *mut u8) -> bool {
-        self.first != 0 && at.addr() >= self.first && at.addr() < call::current_break().addr()
+        at.addr() >= self.lowest && at.addr() < call::current_break().addr()
     }
 
     /// Lowers the break by `len` bytes to `from`. The kernel keeps the page that the break comes
@@ -122,9 +122,7 @@ impl System {
         if now.is_null() || self.only_maps {
             return None;
         }
-        if self.first == 0 {
-            self.first = now.addr();
-        }
+        self.lowest = self.lowest.min(now.addr());
         // A new run starts aligned; its end is a page's end, so that no page is shared.
         let start = if now == end { now.addr() } else { round_up(now.addr(), 16) };
         for len in [want, least] {
