@@ -23,6 +23,11 @@ fn story_10_a_gibibyte_goes_back_within_a_second_of_calls() {
 }
 
 #[test]
+fn story_10_a_burst_goes_back_within_a_few_calls_that_are_far_apart() {
+    story("light", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_10_a_burst_of_threads_that_idle_goes_back() {
     story("burst_threads", &[], None).run().succeeded();
 }

@@ -22,9 +22,10 @@ impl Allocator {
     }
 
     /// Every now and then: what the depot kept and nobody wanted goes back to its rooms, and where
-    /// much memory lies idle, what this thread keeps as well.
-    pub(super) fn air(&self, state: &mut State, thread: &Thread) {
-        if !state.is_time_to_air() {
+    /// much memory lies idle, what this thread keeps as well. `is_due` says that some milliseconds have
+    /// passed since somebody looked.
+    pub(super) fn air(&self, state: &mut State, thread: &Thread, is_due: bool) {
+        if !state.is_time_to_air(is_due) {
             return;
         }
         state.ripen(true);
@@ -91,13 +92,14 @@ impl Allocator {
         }
     }
 
-    /// Now and then looks whether what lies idle is to go back.
+    /// Now and then looks whether what lies idle is to go back. Only the thread's watch is asked: behind it
+    /// another one would pass unread for seconds where a program calls now and then.
     pub(super) fn look_around(&self, thread: &Thread) {
         if self.restless.load(Ordering::Relaxed)
             && thread.is_time_to_look()
             && let Some(mut state) = self.enter()
         {
-            self.air(&mut state, thread);
+            self.air(&mut state, thread, true);
         }
     }
 
@@ -161,7 +163,7 @@ impl Entry<'_> {
     #[inline]
     pub(super) fn look_after(&mut self) {
         if self.state.is_idle() && !(self.was_closed && self.thread.is_own()) {
-            self.allocator.air(&mut self.state, self.thread);
+            self.allocator.air(&mut self.state, self.thread, false);
         }
     }
 }

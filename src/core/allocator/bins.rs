@@ -243,7 +243,7 @@ impl Allocator {
     /// Beside other threads small objects come by whole lines.
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
-        self.air(&mut state, thread);
+        self.air(&mut state, thread, false);
         if state.is_time_to_gather() {
             self.gather(&mut state, thread);
         }

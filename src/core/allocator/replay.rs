@@ -188,7 +188,7 @@ impl Engine for Replay {
             state.tell(milliseconds);
             let thread = Thread::current();
             if thread.is_own() && allocator.restless.load(Ordering::Relaxed) {
-                allocator.air(&mut state, thread);
+                allocator.air(&mut state, thread, false);
             }
         }
     }

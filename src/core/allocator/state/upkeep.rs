@@ -76,11 +76,12 @@ impl State {
     }
 
     /// Whether the caches should be looked through: a while has passed, unless nothing goes back with time,
-    /// or the heap has grown somewhat, while what some class keeps could have served another.
-    pub(in crate::allocator) fn is_time_to_air(&mut self) -> bool {
+    /// or the heap has grown somewhat, while what some class keeps could have served another. Where somebody's
+    /// watch `is_due`, the own one is not asked.
+    pub(in crate::allocator) fn is_time_to_air(&mut self, is_due: bool) -> bool {
         let footprint = self.heap.counts().footprint;
         let grown = footprint > self.aired_at + (self.aired_at / GROWTH).max(LEAST_GROWTH);
-        if !grown && (self.settings.purge == 0 || !self.told.is_due(&mut self.airing)) {
+        if !grown && (self.settings.purge == 0 || !(is_due || self.told.is_due(&mut self.airing))) {
             return false;
         }
         let now = self.told.milliseconds();
