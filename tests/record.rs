@@ -197,6 +197,13 @@ fn handlers_of_many_threads_wait_for_no_lock_that_waits_for_theirs() {
 }
 
 #[test]
+fn nobody_waits_for_a_call_that_a_handler_left_by_a_jump() {
+    let folder = Scratch::new();
+    let program = compile("record_jump", &["-fno-builtin", "-pthread"]);
+    Run::new(program).preload(None).env("HEAPMM_TRACE", folder.path().join("%p.%n")).run().succeeded();
+}
+
+#[test]
 fn a_forked_process_begins_with_the_blocks_that_it_found() {
     for way in ["fork", "clone"] {
         let folder = Scratch::new();

@@ -192,7 +192,7 @@ impl Recorder {
     /// Begins the file of this process; whether there is one now. A process that `is_heir` was
     /// forked by one that recorded.
     pub fn begin(&self, is_heir: bool) -> bool {
-        let _turn = self.live.turn.enter();
+        let turn = self.live.turn.enter();
         let parent = window::parent();
         let only = self.kept.only_children_of.get();
         self.enter_stage(Stage::Off);
@@ -225,7 +225,7 @@ impl Recorder {
                 file_head(&Maker { pid: process.pid as u32, heir_of, start, command: process.command });
             // SAFETY: [Q1]: the window is mapped, and its first bytes are the head's.
             unsafe { self.live.window.get().copy_from_nonoverlapping(head.as_ptr(), head.len()) };
-            self.stamp();
+            self.stamp_within(turn.is_some());
         }
         self.is_on()
     }

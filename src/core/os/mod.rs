@@ -5,6 +5,7 @@
 //!   fake      Arena and Flaky: the same for tests and for the replayer
 //!   call      the system calls themselves, each one counted
 //!   lock      one futex lock that knows its owner
+//!   frame     a place on a stack, and whether it is gone
 //!   turn      a lock that is given back by a plain store
 //!   tables    mappings for tables that outgrow their first place
 //!   lot       the mappings of one heap beside the process heap
@@ -31,6 +32,7 @@ pub mod desk;
 pub mod environment;
 pub mod fake;
 pub mod file;
+pub mod frame;
 pub mod glass;
 pub mod lock;
 pub mod lot;

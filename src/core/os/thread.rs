@@ -113,6 +113,26 @@ pub fn pointer() -> usize {
     word
 }
 
+/// Where the stack ends now: calls go below.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub fn stack() -> usize {
+    let end: usize;
+    // SAFETY: reads a register.
+    unsafe {
+        core::arch::asm!("mov {}, rsp", out(reg) end, options(nomem, nostack, preserves_flags));
+    }
+    end
+}
+
+/// Whether this thread runs on the stack that it has set aside for signals.
+pub fn is_on_signal_stack() -> bool {
+    let mut now = libc::stack_t { ss_sp: core::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: writes to the struct that is passed.
+    unsafe { system_call(libc::SYS_sigaltstack, [0, (&raw mut now).expose_provenance(), 0, 0]) };
+    now.ss_flags & libc::SS_ONSTACK != 0
+}
+
 /// A counter that grows steadily, by something like a thousand million a second.
 #[inline(always)]
 #[cfg(target_arch = "x86_64")]

@@ -2,8 +2,8 @@
 //! the time.
 //!
 //! ```text
-//!   word     0 free │ owner        a waiter looks ─► sleeps a little, and looks again
-//!   favours  nobody │ owner ──► inside   0 │ owner
+//!   word     0 free │ owner, frame   a waiter looks ─► sleeps a little, and looks again
+//!   favours  nobody │ owner ──► inside   0 │ owner, frame
 //!              ▲ 1024 turns in a row        ▲ waited for by whoever takes the word, after a barrier in
 //!                                             all threads of the process
 //! ```
@@ -14,7 +14,7 @@
 //! several times what the instruction itself costs. The favourite needs none.
 //!
 //! - **L3** A thread never waits for its own turn: [`Turn::enter`] says `None` then, to a signal
-//!   handler that interrupted it.
+//!   handler that interrupted it. Where the frame that took the turn is gone, the thread gives it back.
 //! - **L4** Waiters end up asleep for a moment at a time: one of a higher priority does not keep the
 //!   holder from going on.
 //! - **L5** Who takes the word goes on only when nobody is the favourite, and the last one is outside: the
@@ -23,12 +23,15 @@
 //!   keeps the order.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 
+use super::frame::Frame;
 use super::lock::me;
 use super::{call, thread};
 
-const FREE: u32 = 0;
+/// Nobody's turn, and nobody's favour.
+const FREE: u64 = 0;
+const NOBODY: u32 = 0;
 
 /// How often to look again before sleeping.
 const SPINS: u32 = 400;
@@ -38,11 +41,12 @@ const STREAK: u32 = 1024;
 
 /// Who may go on. Zero is a free one.
 pub struct Turn {
-    word: AtomicU32,
+    /// Who has taken it, and in which frame.
+    word: AtomicU64,
     /// Who need not take the word.
     favours: AtomicU32,
-    /// The favourite, while it has the turn.
-    inside: AtomicU32,
+    /// The favourite, while it has the turn, and its frame.
+    inside: AtomicU64,
     /// Who took the word last, and how often in a row.
     last: Cell<u32>,
     streak: Cell<u32>,
@@ -51,7 +55,7 @@ pub struct Turn {
 /// The right to go on; leaving scope gives it back.
 pub struct Mine<'a> {
     /// The word that says so.
-    held: &'a AtomicU32,
+    held: &'a AtomicU64,
 }
 
 impl Turn {
@@ -68,7 +72,7 @@ impl Turn {
         if self.favours.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) != FREE {
             return None;
         }
-        self.inside.store(me, Ordering::Relaxed);
+        self.inside.store(claim(me), Ordering::Relaxed);
         // [L5]: the processor may turn these round, but for the barrier.
         compiler_fence(Ordering::SeqCst);
         let is_favoured = self.favours.load(Ordering::Acquire) == me;
@@ -80,10 +84,12 @@ impl Turn {
     #[inline(never)]
     fn enter_by_word(&self) -> Option<Mine<'_>> {
         let me = me();
-        if self.inside.load(Ordering::Relaxed) == me || !(self.take(me) || self.wait(me)) {
+        if self.is_mine() && !self.give_back_lost(me) || !(self.take(me) || self.wait(me)) {
             return None;
         }
-        if self.favours.load(Ordering::Relaxed) != FREE {
+        let nobody = self.favours.load(Ordering::Relaxed) == NOBODY;
+        // A frame that took the favour back may be gone before it has waited.
+        if !nobody || self.inside.load(Ordering::Acquire) != FREE {
             self.disfavour();
         }
         let streak = if self.last.replace(me) == me { self.streak.get() + 1 } else { 0 };
@@ -98,7 +104,7 @@ impl Turn {
     #[cold]
     #[inline(never)]
     fn disfavour(&self) {
-        self.favours.store(FREE, Ordering::Relaxed);
+        self.favours.store(NOBODY, Ordering::Relaxed);
         if !thread::barrier() {
             // Forbidden meanwhile. A store does not take that long to be seen.
             call::doze();
@@ -113,12 +119,30 @@ impl Turn {
     #[inline]
     pub fn is_mine(&self) -> bool {
         let me = me();
-        self.word.load(Ordering::Relaxed) == me || self.inside.load(Ordering::Relaxed) == me
+        self.held_by(me).is_some()
+    }
+
+    /// The word that says that `me` has the turn.
+    #[inline]
+    fn held_by(&self, me: u32) -> Option<&AtomicU64> {
+        [&self.word, &self.inside].into_iter().find(|word| owner(word.load(Ordering::Relaxed)) == me)
+    }
+
+    /// Gives back the turn of this thread if the frame that took it is gone ([L3](self)); whether it was.
+    #[cold]
+    #[inline(never)]
+    fn give_back_lost(&self, me: u32) -> bool {
+        let Some(held) = self.held_by(me) else { return true };
+        let is_gone = Frame::of(held.load(Ordering::Relaxed) as u32).is_gone();
+        if is_gone {
+            held.store(FREE, Ordering::Release);
+        }
+        is_gone
     }
 
     #[inline]
     fn take(&self, me: u32) -> bool {
-        self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.word.compare_exchange(FREE, claim(me), Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Whether the turn came; not for its holder.
@@ -128,7 +152,7 @@ impl Turn {
         let mut round = 0u32;
         loop {
             let now = self.word.load(Ordering::Relaxed);
-            if now == me {
+            if owner(now) == me {
                 return false;
             }
             if now == FREE && self.take(me) {
@@ -144,12 +168,27 @@ impl Turn {
     ///
     /// This process is the child, and has no other thread yet.
     pub unsafe fn inherit(&self) {
-        for word in [&self.word, &self.inside, &self.favours] {
-            if word.load(Ordering::Relaxed) != me() {
+        for word in [&self.word, &self.inside] {
+            if owner(word.load(Ordering::Relaxed)) != me() {
                 word.store(FREE, Ordering::Relaxed);
             }
         }
+        if self.favours.load(Ordering::Relaxed) != me() {
+            self.favours.store(NOBODY, Ordering::Relaxed);
+        }
     }
+}
+
+/// What `me` writes into a word to have the turn.
+#[inline(always)]
+fn claim(me: u32) -> u64 {
+    u64::from(me) << 32 | u64::from(Frame::here().bits())
+}
+
+/// Who has the turn by what stands in a word.
+#[inline(always)]
+const fn owner(word: u64) -> u32 {
+    (word >> 32) as u32
 }
 
 /// Lets the holder go on, for longer with every round.
@@ -173,15 +212,15 @@ impl Drop for Mine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::AtomicU64;
     use std::vec::Vec;
 
     // SAFETY: the cells are the holder's.
     unsafe impl Sync for Turn {}
 
     fn turn() -> Turn {
-        let word = || AtomicU32::new(FREE);
-        Turn { word: word(), favours: word(), inside: word(), last: Cell::new(0), streak: Cell::new(0) }
+        let word = || AtomicU64::new(FREE);
+        let favours = AtomicU32::new(NOBODY);
+        Turn { word: word(), favours, inside: word(), last: Cell::new(0), streak: Cell::new(0) }
     }
 
     /// A turn whose favourite this thread is.
@@ -192,11 +231,20 @@ mod tests {
         turn
     }
 
+    /// Asks as far below as a signal handler, or farther.
+    #[inline(never)]
+    fn below(turn: &Turn) -> Option<Mine<'_>> {
+        let room = core::hint::black_box([0u8; 4096]);
+        let mine = turn.enter();
+        core::hint::black_box(room);
+        mine
+    }
+
     #[test]
     fn a_thread_is_refused_the_turn_that_it_has() {
         for turn in [turn(), favouring()] {
             let first = turn.enter();
-            let second = turn.enter();
+            let second = below(&turn);
 
             assert!(first.is_some());
             assert!(second.is_none());
@@ -207,16 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_whose_frame_is_gone_is_given_back_by_its_thread() {
+        for turn in [turn(), favouring()] {
+            core::mem::forget(below(&turn).expect("free"));
+
+            drop(turn.enter().expect("above"));
+
+            assert!(!turn.is_mine());
+            std::thread::scope(|scope| {
+                scope.spawn(|| drop(turn.enter().expect("a turn")));
+            });
+        }
+    }
+
+    #[test]
     fn a_favourite_that_lost_the_favour_within_its_turn_is_refused_it_again() {
         let turn = favouring();
         let mine = turn.enter();
 
         std::thread::scope(|scope| {
             let other = scope.spawn(|| drop(turn.enter().expect("a turn")));
-            while turn.favours.load(Ordering::Relaxed) != FREE {
+            while turn.favours.load(Ordering::Relaxed) != NOBODY {
                 std::thread::yield_now();
             }
-            assert!(turn.enter().is_none());
+            assert!(below(&turn).is_none());
             assert!(!other.is_finished());
             drop(mine);
         });
