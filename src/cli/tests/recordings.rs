@@ -112,6 +112,30 @@ fn children_are_recorded_only_if_wanted() {
 }
 
 #[test]
+fn a_process_that_outlives_the_command_is_told() {
+    let folder = Folder::new();
+    let (target, program) = (folder.file("a.hmt"), folder.file("lingerer"));
+    let source = "#include <stdlib.h>\n#include <unistd.h>\n\
+        int main(int argc, char **argv) { (void)argv;\n\
+          free(malloc(100));\n\
+          if (fork() != 0) return 0;\n\
+          close(0); close(1); close(2); setsid();\n\
+          if (argc > 1) free(malloc(200));\n\
+          sleep(3); free(malloc(300)); return 0; }";
+    compile(source, &program, &["-fno-builtin"]);
+
+    for args in [&[][..], &["early"]] {
+        let command = ["record", "--children", "-o", &target, "--", &program];
+        let outcome = under_library(&[&command[..], args].concat());
+        let alone = under_library(&[&["record"], &command[2..], args].concat());
+
+        assert_eq!((outcome.status, alone.status), (0, 0));
+        assert!(outcome.stderr.contains(" (lingerer) still runs, recorded up to here; "), "{outcome:?}");
+        assert!(!alone.stderr.contains("still"), "{alone:?}");
+    }
+}
+
+#[test]
 fn a_command_that_becomes_another_program_leaves_the_trace_of_the_last() {
     let folder = Folder::new();
     let (program, target) = (program(&folder), folder.file("a.hmt"));

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -122,6 +123,12 @@ impl Recording {
         let Some(main) = last.map(|file| file.number) else {
             return Err(nothing("the command ended before its first call of malloc, or could not write"));
         };
+        if self.children {
+            match self.running(&files) {
+                running if running.is_empty() => {}
+                running => tell_running(&running),
+            }
+        }
         let mut kept = match last.is_some_and(Left::has_begun) {
             true => Ok(()),
             false => Err(nothing("the command could not write its trace")),
@@ -138,6 +145,20 @@ impl Recording {
             let _ = fs::remove_file(&file.path);
         }
         kept
+    }
+
+    /// The processes that were to leave traces and still run: they have the setting, or a file, in their memory.
+    fn running(&self, files: &[Left]) -> Vec<u32> {
+        let folder = self.scratch.path().as_os_str().as_bytes();
+        let names = |pid: u32, what: &str| {
+            let text = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+            text.windows(folder.len()).any(|part| part == folder)
+        };
+        let has_file = |pid: u32| files.iter().any(|file| file.pid == pid);
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|process| process.file_name().to_str()?.parse().ok())
+            .filter(|pid| names(*pid, "environ") || has_file(*pid) && names(*pid, "maps"))
+            .collect()
     }
 
     /// The name for the trace of another process: `prog.hmt` and 4711 make `prog.4711.hmt`, and
@@ -170,6 +191,19 @@ impl Recording {
         files.sort_by_key(|file| (file.pid, file.number));
         Ok(files)
     }
+}
+
+/// Says which processes still run: what they call from now on will be in no trace.
+fn tell_running(processes: &[u32]) {
+    let named = processes.iter().map(|pid| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        format!("{pid} ({})", name.trim_end())
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let (noun, verb) = if processes.len() == 1 { ("process", "runs") } else { ("processes", "run") };
+    chat!(
+        "{noun} {named} still {verb}, recorded up to here; for all: HEAPMM_TRACE=/tmp/%p.%n heapmm run -- CMD"
+    );
 }
 
 /// Whether there is room in `folder` for a recording to begin.
