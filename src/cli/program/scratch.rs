@@ -1,6 +1,7 @@
 //! A private folder for the time of one run.
 
 use std::ffi::{CString, OsString};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,11 @@ use crate::fail::{Fail, Verdict, plain};
 
 /// A folder that only this user can enter; it goes away with its value.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    /// The folder itself, locked for as long as this process lives, where that can be.
+    _lock: Option<File>,
+}
 
 impl Scratch {
     /// A new folder below TMPDIR.
@@ -36,18 +41,20 @@ impl Scratch {
         if made.is_null() {
             return Err(failed);
         }
-        Ok(Self(PathBuf::from(OsString::from_vec(text.into_bytes()))))
+        let path = PathBuf::from(OsString::from_vec(text.into_bytes()));
+        let lock = lock(&path);
+        Ok(Self { path, _lock: lock })
     }
 
     /// The setting that makes the library leave a file here for each process; status 125 if it is too long.
     pub fn pattern(&self) -> Verdict<OsString> {
-        let escaped = self.0.as_os_str().as_bytes().iter().flat_map(|byte| match byte {
+        let escaped = self.path.as_os_str().as_bytes().iter().flat_map(|byte| match byte {
             b'%' => vec![b'%', b'%'],
             byte => vec![*byte],
         });
         let pattern: Vec<u8> = escaped.chain(*b"/%p.%n").collect();
         if pattern.len() > Pattern::MOST {
-            let folder = self.0.parent().unwrap_or(&self.0).display();
+            let folder = self.path.parent().unwrap_or(&self.path).display();
             return Err(Fail::new(
                 Fail::OWN,
                 format!("{folder}: too long a path for the library to write to"),
@@ -58,13 +65,25 @@ impl Scratch {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // A folder that cannot be removed is left to the system's cleaning.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
+}
+
+/// The folders in `folder` whose processes could not take them away.
+pub fn abandoned(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = files.filter(|file| file.file_name().as_bytes().starts_with(PRIVATE.as_bytes()));
+    ours.map(|file| file.path()).filter(|path| path.is_dir() && lock(path).is_some()).collect()
+}
+
+/// Locks a folder, if nobody else has.
+fn lock(folder: &Path) -> Option<File> {
+    File::open(folder).ok().filter(|file| file.try_lock().is_ok())
 }

@@ -136,6 +136,27 @@ fn a_process_that_outlives_the_command_is_told() {
 }
 
 #[test]
+fn what_a_killed_recording_left_is_named_and_can_be_read() {
+    let folder = Folder::new();
+    let target = folder.file("a.hmt");
+    let script = "kill -KILL $PPID; exec sleep 0";
+    under_library(&["record", "-o", &target, "--", "sh", "-c", script]);
+
+    let named = under_library(&["record", "-o", &target, "--", "true"]);
+
+    let left = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+    let left = left.filter(|path| path.is_dir()).collect::<Vec<_>>();
+    let [left] = &left[..] else { panic!("{left:?}") };
+    assert!(named.stderr.starts_with(&format!("note: {} is what ", left.display())), "{named:?}");
+    for file in fs::read_dir(left).unwrap().map(|file| file.unwrap().path()) {
+        if file.file_name().is_some_and(|name| name != "packed") {
+            heapmm(["import", file.to_str().unwrap(), "-o", &folder.file("b.hmt")]).success();
+        }
+    }
+    assert!(figure(&folder.file("b.hmt"), "events") > 0);
+}
+
+#[test]
 fn a_command_that_becomes_another_program_leaves_the_trace_of_the_last() {
     let folder = Folder::new();
     let (program, target) = (program(&folder), folder.file("a.hmt"));

@@ -19,7 +19,7 @@ use clap::Args;
 
 use super::convert::{pack, tell};
 use crate::fail::{self, Fail, Verdict, plain};
-use crate::program::scratch::Scratch;
+use crate::program::scratch::{self, Scratch};
 use crate::program::{child, inspect, library, strict};
 use crate::show::chatter::chat;
 use crate::show::file::{Draft, Place};
@@ -99,6 +99,10 @@ impl Recording {
         let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
         let failed = |error| Fail::io(output, &error);
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(failed)?;
+        for lost in scratch::abandoned(&folder) {
+            let lost = lost.display();
+            chat!("note: {lost} is what a recording that was killed has left; heapmm import reads its files");
+        }
         let scratch = Scratch::within(&folder).map_err(failed)?;
         make_room(scratch.path()).map_err(failed)?;
         Ok(Self { output: output.to_owned(), place: Some(place), scratch, children, ahead: None })
