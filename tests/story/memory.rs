@@ -6,6 +6,11 @@ use crate::support::Run;
 const MIB: i64 = 1 << 20;
 
 #[test]
+fn what_was_given_back_is_not_put_together_to_huge_pages() {
+    story("thin", &[], None).run().succeeded();
+}
+
+#[test]
 fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
     story("wander", &[], None).run().succeeded();
 }

@@ -185,6 +185,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         if self.counts.footprint >= self.shape.huge && self.segments.newest() == Some(segment) {
             let new = segment.tail() - tail.min(segment.tail());
             self.backing.thicken(segment.end().wrapping_sub(new), new);
+            self.tending.is_thick = true;
         }
     }
 

@@ -31,16 +31,18 @@ const MOST_KEPT: usize = 4 << 20;
 /// holds the break up, and too little to bring the next sweep by.
 const AFTERMATH: u8 = 3;
 
-/// When the last sweep was, and how many shall follow it whatever lies idle.
+/// When the last sweep was, how many shall follow it whatever lies idle, and whether huge pages were asked
+/// for: the kernel goes on making some of what was purged, until somebody says that they are not wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Tending {
     last: u64,
     left: u8,
+    pub(super) is_thick: bool,
 }
 
 impl Tending {
     /// No sweep yet.
-    pub const NEVER: Self = Self { last: 0, left: 0 };
+    pub const NEVER: Self = Self { last: 0, left: 0, is_thick: false };
 }
 
 impl<B: Backing, I: FreeIndex> Heap<B, I> {
@@ -80,7 +82,10 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         let after = self.counts.footprint - self.counts.purged_bytes;
         let gave_much = before.saturating_sub(after) > self.counts.footprint / 16;
         let left = if gave_much { AFTERMATH } else { self.tending.left.saturating_sub(1) };
-        self.tending = Tending { last: now, left };
+        (self.tending.last, self.tending.left) = (now, left);
+        if gave_much {
+            self.thin();
+        }
     }
 
     /// Gives back all that can be given back but `keep` bytes at the top; whether any was.
@@ -105,7 +110,18 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
                 heap.purge_block(block, tag, PAGE);
             }
         });
+        self.thin();
         self.counts.purged_bytes != before
+    }
+
+    /// Wants no huge pages in what there is by now.
+    fn thin(&mut self) {
+        if core::mem::take(&mut self.tending.is_thick) {
+            for segment in self.segments.iter() {
+                let start = segment.first().header();
+                self.backing.thin(start, segment.end().addr() - start.addr());
+            }
+        }
     }
 
     fn sweep(&mut self) {

@@ -47,6 +47,11 @@ pub trait Backing {
     fn thicken(&mut self, at: *mut u8, len: usize) {
         let _ = (at, len);
     }
+
+    /// Takes that back for all bytes at `at`.
+    fn thin(&mut self, at: *mut u8, len: usize) {
+        let _ = (at, len);
+    }
 }
 
 /// Bytes of a huge page.
@@ -181,6 +186,11 @@ impl Backing for System {
         if from < to {
             call::thicken_pages(at.with_addr(from), to - from);
         }
+    }
+
+    fn thin(&mut self, at: *mut u8, len: usize) {
+        let (from, to) = (round_down(at.addr(), PAGE), round_down(at.addr() + len, PAGE));
+        call::thin_pages(at.with_addr(from), to - from);
     }
 }
 

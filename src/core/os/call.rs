@@ -149,6 +149,11 @@ pub fn thicken_pages(at: *mut u8, len: usize) -> bool {
     advise(at, len, libc::MADV_HUGEPAGE)
 }
 
+/// Wants none in `[at, at + len)`.
+pub fn thin_pages(at: *mut u8, len: usize) -> bool {
+    advise(at, len, libc::MADV_NOHUGEPAGE)
+}
+
 /// `madvise(2)` on memory that the caller owns.
 fn advise(at: *mut u8, len: usize, advice: i32) -> bool {
     // SAFETY: the caller owns the pages; no advice used here touches what lies beside them.
