@@ -10,6 +10,13 @@ fn story_04_twenty_thousand_threads_leave_nothing_behind() {
 }
 
 #[test]
+fn story_04_threads_that_end_without_a_word_leave_little_behind() {
+    for how in ["keys", "last", "forked", "raw"] {
+        story("silent", &[how], None).run().succeeded();
+    }
+}
+
+#[test]
 fn story_08_a_thread_that_only_frees_does_not_blow_the_heap_up() {
     story("only_free", &[], None).run().succeeded().report();
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   first use ─► a retired or orphaned structure, or a new one ─► list of all
 //!   end       ─► list of the retired, bins and all: the next thread begins with warm ones
+//!   silent    ─► there is no key for the hook, or its turn is over: who is gone is found by looking
 //!   fork      ─► in the child all but one are orphans, and what they kept is lost
 //! ```
 //!
@@ -21,10 +22,20 @@ use crate::slab::rooms::Rooms;
 /// come and go by dozens finds them warm.
 const MOST_WARM: usize = 64;
 
+/// So many threads are not numbered, and twice as many live before anybody looks who of them is gone: a
+/// process with few threads makes no system calls for that.
+const FEW: u32 = 8;
+
 /// All structures of threads.
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
+    /// How many there are of them, and how many there were left when it was last seen who is gone.
+    alive: u32,
+    seen: u32,
+    /// The process whose threads are numbered; 0 before the first is. After a fork without our handlers it is
+    /// another one: its numbers are not known then.
+    process: u32,
     /// How many of them allocate or free much, and come to the depot.
     traders: usize,
     /// Of threads that ended, and how many of them there are.
@@ -47,6 +58,9 @@ impl Threads {
     /// No thread.
     pub const EMPTY: Self = Self {
         live: core::ptr::null(),
+        alive: 0,
+        seen: 0,
+        process: 0,
         traders: 0,
         retired: core::ptr::null(),
         spare: 0,
@@ -76,8 +90,26 @@ impl Threads {
     }
 
     /// Whether there is more than one thread.
-    pub(super) fn is_crowd(&self) -> bool {
-        list(self.live).nth(1).is_some()
+    pub(super) const fn is_crowd(&self) -> bool {
+        self.alive > 1
+    }
+
+    /// The running thread's number, or 0 if it shall have none.
+    fn number(&mut self) -> u32 {
+        if self.alive <= FEW {
+            return 0;
+        }
+        let process = thread::process();
+        if self.process == 0 {
+            self.process = process;
+        }
+        if self.process == process { thread::number() } else { 0 }
+    }
+
+    /// Whether so many live that some may be gone.
+    const fn is_throng(&self) -> bool {
+        let seen = if self.seen > FEW { self.seen } else { FEW };
+        self.alive >= 2 * seen
     }
 
     /// Whether one more ended thread may keep what is in its bins.
@@ -119,9 +151,11 @@ impl Threads {
             first.before.set(core::ptr::from_ref(thread).cast_mut());
         }
         self.live = thread;
+        self.alive += 1;
     }
 
     fn unlink(&mut self, thread: &Thread) {
+        self.alive -= 1;
         match one(thread.before.get()) {
             Some(before) => before.next.set(thread.next.get()),
             None => self.live = thread.next.get(),
@@ -148,8 +182,11 @@ impl Threads {
 
     fn keep_only(&mut self, me: &Thread) {
         self.live = core::ptr::null();
+        (self.alive, self.seen, self.process) = (0, 0, 0);
         self.traders = usize::from(me.trades());
         if me.is_own() {
+            // It has another number here.
+            me.number.set(0);
             self.link(me);
         }
     }
@@ -228,8 +265,12 @@ impl Allocator {
                 return None;
             }
             let is_first = state.threads().is_fresh();
+            if state.threads().is_throng() {
+                self.bury(&mut state);
+            }
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
+            admitted.number.set(state.threads_mut().number());
             (admitted, is_first)
         };
         self.reopen(admitted);
@@ -261,11 +302,39 @@ impl Allocator {
         thread.open();
         thread::set_word(thread::last());
         if let Some(mut state) = self.enter() {
-            if !state.threads().is_warmth_wanted() {
-                self.unload_bins(&mut state, thread);
-            }
-            state.threads_mut().retire(thread);
-            self.depot.serve(state.threads().traders());
+            self.retire(&mut state, thread);
         }
+    }
+
+    /// A thread is gone: its structure is for the next one.
+    fn retire(&self, state: &mut State, thread: &Thread) {
+        if !state.threads().is_warmth_wanted() {
+            self.unload_bins(state, thread);
+        }
+        state.threads_mut().retire(thread);
+        self.depot.serve(state.threads().traders());
+    }
+
+    /// Looks for threads that ended without a call of the hook, and retires their structures. A number that
+    /// has a new owner hides its old one until the next look. A thread that ended within a call left its
+    /// bins between two states: they are lost.
+    #[cold]
+    fn bury(&self, state: &mut State) {
+        let process = thread::process();
+        let mut rest = state.threads().live;
+        while let Some(thread) = one(rest) {
+            rest = thread.next.get();
+            let number = thread.number.get();
+            // The process is asked for each time: a signal handler may fork meanwhile.
+            if number != 0 && process == state.threads().process && thread::is_gone(process, number) {
+                thread.number.set(0);
+                if !thread.close() {
+                    thread.open();
+                    self.retire(state, thread);
+                }
+            }
+        }
+        let threads = state.threads_mut();
+        threads.seen = threads.alive;
     }
 }

@@ -35,6 +35,8 @@ pub struct Thread {
     visits: Cell<bool>,
     /// When to look after idle memory.
     watch: UnsafeCell<Watch>,
+    /// The number by which the system knows its thread, or 0 if it cannot be asked after.
+    pub number: Cell<u32>,
     /// A large block that this thread freed, or null.
     pub kept: Cell<*mut u8>,
     /// Refills of each class so far; no more are counted than matter.

@@ -31,6 +31,9 @@ fn read(clock: libc::clockid_t) -> u64 {
 /// reading the counter is not.
 const TICKS: u64 = 1 << 25;
 
+/// The counter's bits that say nothing about so long a time.
+const LOW_BITS: u32 = 16;
+
 /// Questions that pass without a reading of the counter, which costs as much as a call of malloc, at
 /// most, and the ticks between two readings, some hundred microseconds, from which on none does. Who asks
 /// all the time and then hardly ever waits for so many of his rare questions.
@@ -40,8 +43,8 @@ const CLOSE: u32 = 1 << 19;
 /// Says now and then that it is time to look at the clock.
 #[derive(Debug)]
 pub struct Watch {
-    /// The counter when it was time, and the low half of it when it was read.
-    last: u64,
+    /// The counter when it was time, without its low bits, and the low half of it when it was read.
+    last: u32,
     read: u32,
     /// Questions that pass until it is read again, and how many shall then pass.
     left: u8,
@@ -68,9 +71,10 @@ impl Watch {
         let is_close = low.wrapping_sub(self.read) < CLOSE;
         self.passing = if is_close { (2 * self.passing + 1).min(MOST_PASSED) } else { 0 };
         (self.read, self.left) = (low, self.passing);
-        let is_due = now.wrapping_sub(self.last) >= TICKS;
+        let high = (now >> LOW_BITS) as u32;
+        let is_due = high.wrapping_sub(self.last) >= (TICKS >> LOW_BITS) as u32;
         if is_due {
-            self.last = now;
+            self.last = high;
         }
         is_due
     }

@@ -250,6 +250,19 @@ pub fn ask_number() -> u32 {
     number
 }
 
+/// The number of the running process.
+pub fn process() -> u32 {
+    // SAFETY: asks only.
+    (unsafe { system_call(libc::SYS_getpid, [0; 4]) }) as u32
+}
+
+/// Whether the system knows no thread `number` of `process`; where it does not say, that is not so.
+pub fn is_gone(process: u32, number: u32) -> bool {
+    let arguments = [process as usize, number as usize, 0, 0];
+    // SAFETY: asks only: 0 is no signal.
+    (unsafe { system_call(libc::SYS_tgkill, arguments) }) == -libc::ESRCH as isize
+}
+
 const MEMBARRIER_EXPEDITED: usize = 1 << 3;
 const MEMBARRIER_REGISTER_EXPEDITED: usize = 1 << 4;
 
