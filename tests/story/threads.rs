@@ -39,6 +39,13 @@ fn threads_that_wait_for_one_another_keep_their_processor() {
 }
 
 #[test]
+fn threads_a_regular_distance_apart_are_told_apart() {
+    for shift in ["32", "37", "40"] {
+        story("far", &[shift], None).run().succeeded();
+    }
+}
+
+#[test]
 fn story_09_a_hundred_idle_threads_stay_small() {
     for policy in POLICIES {
         story("idle", &[], policy).run().succeeded();

@@ -174,17 +174,17 @@ pub fn doze() {
     unsafe { thread::system_call(libc::SYS_nanosleep, [(&raw const some).expose_provenance(), 0, 0, 0]) };
 }
 
-/// Sleeps while `word` is `value`; may return early.
-pub fn futex_wait(word: *const u32, value: u32) {
+/// Sleeps while `word` is `value`, of which the system looks at the lower half; may return early.
+pub fn futex_wait(word: *const usize, value: usize) {
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the kernel only reads the word.
     counted(Call::Futex, || unsafe {
-        thread::system_call(libc::SYS_futex, [word.addr(), op as usize, value as usize, 0])
+        thread::system_call(libc::SYS_futex, [word.addr(), op as usize, value, 0])
     });
 }
 
 /// Wakes one thread that sleeps on `word`.
-pub fn futex_wake(word: *const u32) {
+pub fn futex_wake(word: *const usize) {
     let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the address is a name only.
     counted(Call::Futex, || unsafe {

@@ -1,9 +1,9 @@
 //! One short lock that knows who holds it.
 //!
 //! ```text
-//!   word   0                         free
-//!          owner << 1                held
-//!          owner << 1 | SLEEPERS     held, and somebody sleeps
+//!   word   0                    free
+//!          owner                held
+//!          owner | SLEEPERS     held, and somebody sleeps
 //! ```
 //!
 //! The owner stands in the word itself: there is no moment at which the lock is held and its
@@ -15,12 +15,12 @@
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{call, thread};
 
-const FREE: u32 = 0;
-const SLEEPERS: u32 = 1;
+const FREE: usize = 0;
+const SLEEPERS: usize = 1;
 
 /// How often to look again before sleeping: the critical sections are shorter than a switch, but for a
 /// page fault now and then. To give way in between would cost a thread that shares its processor with
@@ -30,7 +30,7 @@ const SPINS: u32 = 400;
 /// A value and the lock around it, in front, where the value's first words are.
 #[repr(C)]
 pub struct Lock<T> {
-    word: AtomicU32,
+    word: AtomicUsize,
     value: UnsafeCell<T>,
 }
 
@@ -42,18 +42,17 @@ pub struct Guard<'a, T> {
     lock: &'a Lock<T>,
 }
 
-/// The running thread as an owner: its thread pointer without the bits that are always 0. Two
-/// threads whose pointers lie a multiple of 256 GiB apart would be taken for one, and served as
-/// signal handlers are: slower, not wrong.
+/// The running thread as an owner: its thread pointer, all of it, so that no two threads are taken for one,
+/// wherever their stacks lie. It is even.
 #[inline]
-pub(super) fn me() -> u32 {
-    ((thread::pointer() >> 6) as u32 | 1) << 1
+pub(super) fn me() -> usize {
+    thread::pointer()
 }
 
 impl<T> Lock<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { word: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
+        Self { word: AtomicUsize::new(FREE), value: UnsafeCell::new(value) }
     }
 
     /// Waits for the lock; `None` if this very thread holds it ([L1](self)).
@@ -77,7 +76,7 @@ impl<T> Lock<T> {
 
     #[cold]
     #[inline(never)]
-    fn wait(&self, me: u32) -> bool {
+    fn wait(&self, me: usize) -> bool {
         for _ in 0..SPINS {
             let now = self.word.load(Ordering::Relaxed);
             if now & !SLEEPERS == me {
@@ -101,7 +100,7 @@ impl<T> Lock<T> {
         }
     }
 
-    fn take(&self, from: u32, to: u32) -> bool {
+    fn take(&self, from: usize, to: usize) -> bool {
         self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
