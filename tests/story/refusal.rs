@@ -32,6 +32,11 @@ fn story_14_every_memory_call_refused_is_enomem_with_all_data_intact() {
 }
 
 #[test]
+fn story_14_a_program_that_forbids_itself_to_ask_the_time_lives() {
+    story("clock", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_14_brk_refused_leaves_mmap() {
     is_refused(BRK, None);
 }

@@ -1,34 +1,63 @@
 //! A coarse monotonic clock, for work that may wait.
 //!
-//! The call is made by its number: the C library's function is one that others put theirs before
-//! (AddressSanitizer while it starts, libraries that fake the time), and some of those allocate.
+//! The code that the system lends is asked, not the C library: its function is one that others put theirs
+//! before (AddressSanitizer while it starts, libraries that fake the time), and some of those allocate. A
+//! system call costs ten times as much, and a program that forbids itself all calls that it does not need
+//! has forbidden this one.
 
-/// Milliseconds since some moment in the past. Resolution is a few milliseconds. Costs a system call.
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::lent;
+
+/// Milliseconds since some moment in the past. Resolution is a few milliseconds.
 pub fn milliseconds() -> u64 {
     read(libc::CLOCK_MONOTONIC_COARSE) / 1_000_000
 }
 
-/// Nanoseconds since some moment in the past. Costs a system call.
+/// Nanoseconds since some moment in the past.
 pub fn nanoseconds() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// Nanoseconds since 1970. Costs a system call.
+/// Nanoseconds since 1970.
 pub fn since_1970() -> u64 {
     read(libc::CLOCK_REALTIME)
 }
 
+/// What tells the time: it leaves errno alone.
+type Ask = extern "C" fn(libc::clockid_t, *mut libc::timespec) -> i32;
+
+/// Where it begins, or 0 before the first question. Beside the allocator's own words, as it is needed with
+/// them.
+#[unsafe(link_section = ".data")]
+static ASK: AtomicUsize = AtomicUsize::new(0);
+
 /// What a clock of the system says, in nanoseconds.
 fn read(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let arguments = [clock as usize, (&raw mut now).expose_provenance(), 0, 0];
-    // SAFETY: `now` is ours to write.
-    unsafe { super::thread::system_call(libc::SYS_clock_gettime, arguments) };
+    let mut ask = ASK.load(Ordering::Relaxed);
+    if ask == 0 {
+        ask = match lent::clock() {
+            0 => (call as *const ()).expose_provenance(),
+            lent => lent,
+        };
+        ASK.store(ask, Ordering::Relaxed);
+    }
+    // SAFETY: a function of this type, ours or the system's.
+    let ask: Ask = unsafe { core::mem::transmute(core::ptr::with_exposed_provenance::<()>(ask)) };
+    ask(clock, &raw mut now);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// Processor ticks between two looks at the clock: some ten milliseconds. A look is a system call,
-/// reading the counter is not.
+/// Asks the system itself, which lends nothing.
+extern "C" fn call(clock: libc::clockid_t, now: *mut libc::timespec) -> i32 {
+    let arguments = [clock as usize, now.expose_provenance(), 0, 0];
+    // SAFETY: `now` is the caller's to write.
+    (unsafe { super::thread::system_call(libc::SYS_clock_gettime, arguments) }) as i32
+}
+
+/// Processor ticks between two looks at the clock: some ten milliseconds. A look costs several readings of
+/// the counter, and where the system lends no code a call.
 const TICKS: u64 = 1 << 25;
 
 /// The counter's bits that say nothing about so long a time.

@@ -61,6 +61,11 @@ pub fn loader() -> usize {
     auxiliary(libc::AT_BASE)
 }
 
+/// Where the code begins that the system lends; 0 if it lends none.
+pub fn lent_code() -> usize {
+    auxiliary(libc::AT_SYSINFO_EHDR)
+}
+
 /// The text behind the prefix. Byte by byte: most processes have no such variable, and the
 /// functions of the C library for it would cost them a page each.
 fn without_prefix(text: *const c_char) -> Option<*const c_char> {

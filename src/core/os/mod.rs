@@ -34,6 +34,7 @@ pub mod fake;
 pub mod file;
 pub mod frame;
 pub mod glass;
+pub mod lent;
 pub mod lock;
 pub mod lot;
 pub mod out;
