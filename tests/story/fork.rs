@@ -13,6 +13,16 @@ fn story_02_forks_beside_busy_threads_finish_under_the_literal_policy() {
 }
 
 #[test]
+fn story_02_what_the_threads_of_forty_generations_kept_does_not_add_up() {
+    story("generations", &["40"], None).run().succeeded();
+}
+
+#[test]
+fn story_02_a_child_that_frees_again_what_a_thread_of_its_parent_freed_aborts() {
+    story("inherited", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_02_forks_in_a_handler_that_interrupted_malloc_all_finish() {
     for policy in POLICIES {
         story("fork_in_handler", &["2000"], policy).run().succeeded();

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   a while, or growth ─► bins of ended threads, idle magazines of the depot ─► rooms
+//!                         of threads that a fork left behind, some each time
 //!   much lies idle     ─► this thread's bins and the depot's empty magazines too; then a sweep
 //!   trim, exhaustion   ─► everything
 //! ```
@@ -12,6 +13,11 @@ use core::sync::atomic::Ordering;
 use super::{Allocator, Entry, State};
 use crate::cache::{Magazine, Thread};
 use crate::slab::class;
+use crate::slab::mark;
+
+/// Structures of threads left behind that are emptied at a time: the child of a fork may live for a moment only,
+/// and copies each page that it writes to.
+const SOME: usize = 4;
 
 impl Allocator {
     /// Returns all objects of a magazine to their rooms.
@@ -29,6 +35,7 @@ impl Allocator {
             return;
         }
         state.ripen(true);
+        self.recover(state, SOME);
         self.unload_retired(state);
         if self.depot.is_used() {
             self.air_depot(state);
@@ -36,7 +43,7 @@ impl Allocator {
         state.ripen(false);
         if state.is_idle() {
             if thread.is_own() {
-                self.unload_bins(state, thread);
+                self.unload_bins(state, thread, false);
             }
             state.tend(&self.rooms);
         }
@@ -88,7 +95,7 @@ impl Allocator {
     /// Returns what ended threads left in their bins.
     fn unload_retired(&self, state: &mut State) {
         for thread in state.threads().retired() {
-            self.unload_bins(state, thread);
+            self.unload_bins(state, thread, false);
         }
     }
 
@@ -111,6 +118,7 @@ impl Allocator {
             self.reopen(thread);
         }
         if let Some(mut state) = self.enter() {
+            self.recover(&mut state, usize::MAX);
             self.unload_retired(&mut state);
         }
         self.empty_depot();
@@ -136,21 +144,28 @@ impl Allocator {
     /// Returns all objects of a thread's bins to their rooms.
     pub(super) fn empty_bins(&self, thread: &Thread) {
         if let Some(mut state) = self.enter() {
-            self.unload_bins(&mut state, thread);
+            self.unload_bins(&mut state, thread, false);
         }
     }
 
-    /// The same with the lock held; the magazines go back as well, since they may stand at the top.
-    pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread) {
-        if let Some(kept) = thread.give_up() {
+    /// The same with the lock held; the magazines go back as well, since they may stand at the top. Of a
+    /// thread that a fork left behind only what is marked as free goes back: a page that a device used was
+    /// copied at another moment than the rest.
+    pub(super) fn unload_bins(&self, state: &mut State, thread: &Thread, is_orphan: bool) {
+        if let Some(kept) = thread.give_up()
+            // SAFETY: a kept block is a live block of the heap.
+            && (!is_orphan || unsafe { mark::is_set(kept) })
+        {
             state.give(&self.rooms, &[kept]);
         }
         for bin in &thread.bins {
-            for magazine in [bin.unload(), bin.take_spare()] {
-                if !magazine.is_null() {
-                    flush_into(state, self, magazine);
-                    state.free_magazine(magazine);
+            while let Some(magazine) = bin.strip() {
+                if is_orphan {
+                    // SAFETY: out of its bin it is ours.
+                    unsafe { Magazine::sift(magazine) };
                 }
+                flush_into(state, self, magazine);
+                state.free_magazine(magazine);
             }
         }
     }

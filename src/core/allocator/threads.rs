@@ -1,10 +1,10 @@
 //! Threads come and go.
 //!
 //! ```text
-//!   first use ─► a retired or orphaned structure, or a new one ─► list of all
+//!   first use ─► a retired structure, or a new one ─► list of all
 //!   end       ─► list of the retired, bins and all: the next thread begins with warm ones
 //!   silent    ─► there is no key for the hook, or its turn is over: who is gone is found by looking
-//!   fork      ─► in the child all but one are orphans, and what they kept is lost
+//!   fork      ─► in the child all but one are orphans: bit by bit they are emptied and retired
 //! ```
 //!
 //! - **A4** A structure is in exactly one list. Structures are never freed: a program has as many
@@ -30,7 +30,7 @@ const FEW: u32 = 8;
 #[derive(Debug)]
 pub struct Threads {
     live: *const Thread,
-    /// How many there are of them, and how many there were left when it was last seen who is gone.
+    /// How many live, and how many there were left when it was last seen who is gone.
     alive: u32,
     seen: u32,
     /// The process whose threads are numbered; 0 before the first is. After a fork without our handlers it is
@@ -41,9 +41,9 @@ pub struct Threads {
     /// Of threads that ended, and how many of them there are.
     retired: *const Thread,
     spare: usize,
-    /// Of threads that a fork left behind. A fork copies page after page while other threads run:
-    /// a bin and its magazine may be of different moments, and one object in two slots. So what
-    /// they kept is given up, and the structures alone are used again.
+    /// From here on the list of the living is one of orphans: threads that a fork left behind. A fork copies page
+    /// after page while other threads run, each until it writes to a page that is copied already: the child
+    /// has all that it did up to some moment. Where that lies within a call what it kept is given up.
     orphans: *const Thread,
     /// Structures made so far.
     made: usize,
@@ -120,9 +120,23 @@ impl Threads {
     fn retire(&mut self, thread: &Thread) {
         self.traders -= usize::from(thread.set_trades(false));
         self.unlink(thread);
+        self.shelve(thread);
+    }
+
+    /// The structure is nobody's, and for the next thread.
+    fn shelve(&mut self, thread: &Thread) {
         thread.next.set(self.retired.cast_mut());
         self.retired = thread;
         self.spare += 1;
+    }
+
+    /// The first orphan, which is in no list any more.
+    fn take_orphan(&mut self) -> Option<&'static Thread> {
+        let orphan = one(self.orphans)?;
+        self.orphans = orphan.next.get();
+        self.alive += 1;
+        self.unlink(orphan);
+        Some(orphan)
     }
 
     fn reuse(&mut self) -> Option<&'static Thread> {
@@ -141,7 +155,7 @@ impl Threads {
 
     /// Whether there was no thread yet.
     const fn is_fresh(&self) -> bool {
-        self.live.is_null() && self.retired.is_null() && self.orphans.is_null()
+        self.live.is_null() && self.retired.is_null()
     }
 
     fn link(&mut self, thread: &Thread) {
@@ -170,18 +184,7 @@ impl Threads {
         if me.is_own() {
             self.unlink(me);
         }
-        let Some(first) = one(self.live) else { return self.keep_only(me) };
-        let mut last = first;
-        while let Some(next) = one(last.next.get()) {
-            last = next;
-        }
-        last.next.set(self.orphans.cast_mut());
-        self.orphans = first;
-        self.keep_only(me);
-    }
-
-    fn keep_only(&mut self, me: &Thread) {
-        self.live = core::ptr::null();
+        self.orphans = self.live;
         (self.alive, self.seen, self.process) = (0, 0, 0);
         self.traders = usize::from(me.trades());
         if me.is_own() {
@@ -231,10 +234,6 @@ impl State {
         }
         threads.made += 1;
         let shard = threads.made % SHARDS;
-        if let Some(orphan) = one(threads.orphans) {
-            threads.orphans = orphan.next.get();
-            return Some(built(core::ptr::from_ref(orphan).cast_mut().cast(), shard));
-        }
         let request = Request { len: size_of::<Thread>(), align: align_of::<Thread>(), bits: OWN };
         let block = self.place_own(rooms, request)?;
         Some(built(block, shard))
@@ -268,6 +267,7 @@ impl Allocator {
             if state.threads().is_throng() {
                 self.bury(&mut state);
             }
+            self.recover(&mut state, 1);
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
             admitted.number.set(state.threads_mut().number());
@@ -309,20 +309,35 @@ impl Allocator {
     /// A thread is gone: its structure is for the next one.
     fn retire(&self, state: &mut State, thread: &Thread) {
         if !state.threads().is_warmth_wanted() {
-            self.unload_bins(state, thread);
+            self.unload_bins(state, thread, false);
         }
         state.threads_mut().retire(thread);
         self.depot.serve(state.threads().traders());
     }
 
+    /// Retires the structures of at most `most` threads that a fork left behind, empty.
+    #[inline(never)]
+    pub(super) fn recover(&self, state: &mut State, most: usize) {
+        for _ in 0..most {
+            let Some(orphan) = state.threads_mut().take_orphan() else { return };
+            if !orphan.close() {
+                self.unload_bins(state, orphan, true);
+            }
+            let at = core::ptr::from_ref(orphan).cast_mut().cast();
+            state.threads_mut().shelve(built(at, orphan.shard()));
+        }
+    }
+
     /// Looks for threads that ended without a call of the hook, and retires their structures. A number that
     /// has a new owner hides its old one until the next look. A thread that ended within a call left its
     /// bins between two states: they are lost.
-    #[cold]
+    #[inline(always)]
     fn bury(&self, state: &mut State) {
         let process = thread::process();
         let mut rest = state.threads().live;
-        while let Some(thread) = one(rest) {
+        while rest != state.threads().orphans
+            && let Some(thread) = one(rest)
+        {
             rest = thread.next.get();
             let number = thread.number.get();
             // The process is asked for each time: a signal handler may fork meanwhile.

@@ -127,6 +127,13 @@ impl Bin {
         self.spare.replace(ptr::null_mut())
     }
 
+    /// Takes a magazine out; `None` if there was none left.
+    pub fn strip(&self) -> Option<*mut Magazine> {
+        let loaded = self.unload();
+        let magazine = if loaded.is_null() { self.take_spare() } else { loaded };
+        (!magazine.is_null()).then_some(magazine)
+    }
+
     /// Makes `magazine`, or null, the spare, if there is none.
     pub fn keep_spare(&self, magazine: *mut Magazine) -> bool {
         let is_free = self.spare.get().is_null();

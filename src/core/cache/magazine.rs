@@ -9,6 +9,7 @@
 use core::ptr;
 
 use crate::slab::class;
+use crate::slab::mark;
 
 /// The bounds of a magazine's slots, whatever the objects.
 const MOST_SLOTS: usize = 128;
@@ -85,6 +86,25 @@ impl Magazine {
         let cap = unsafe { (*this).cap } as usize;
         // SAFETY: a magazine has so many slots.
         unsafe { Self::slots(this).write_bytes(0, cap) };
+    }
+
+    /// Forgets the objects that are not marked as free.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the magazine at `this`, which is not loaded, and whatever is in it is an object.
+    pub unsafe fn sift(this: *mut Self) {
+        let mut left = 0;
+        for object in Self::objects(this) {
+            // SAFETY: an object has sixteen bytes.
+            if unsafe { mark::is_set(*object) } {
+                // SAFETY: no more slots than were looked at.
+                unsafe { Self::slots(this).wrapping_add(left).write(*object) };
+                left += 1;
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { (*this).count = left as u32 };
     }
 
     /// The first slot of the magazine at `this`.
@@ -167,5 +187,29 @@ mod tests {
             assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
             assert!(bytes(many) <= (64 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
         }
+    }
+
+    #[test]
+    fn a_magazine_that_is_sifted_has_what_is_marked_as_free() {
+        let mut objects = [[0u64; 2]; 3];
+        let places = objects.each_mut().map(|object| core::ptr::from_mut(object).cast::<u8>());
+        let mut room = [0u64; Magazine::bytes(3) / 8];
+        // SAFETY: the room is large enough, and nobody else's.
+        let magazine = unsafe { Magazine::build(room.as_mut_ptr().cast(), 3) };
+        for (n, object) in places.into_iter().enumerate() {
+            // SAFETY: there are three slots.
+            unsafe { Magazine::slots(magazine).add(n).write(object) };
+        }
+        // SAFETY: the objects have sixteen bytes, and the magazine is ours.
+        unsafe {
+            (*magazine).count = 3;
+            mark::set(places[0]);
+            mark::set(places[2]);
+        }
+
+        // SAFETY: as above.
+        unsafe { Magazine::sift(magazine) };
+
+        assert_eq!(Magazine::objects(magazine), [places[0], places[2]]);
     }
 }
