@@ -55,7 +55,7 @@ impl Allocator {
     #[inline(never)]
     pub(super) fn gather(&self, state: &mut State, thread: &Thread) {
         if thread.is_own() {
-            self.unload_bins(state, thread);
+            self.unload_bins(state, thread, false);
         }
         for class in 0..class::CLASSES {
             if self.depot.is_used() {

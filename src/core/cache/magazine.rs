@@ -197,14 +197,16 @@ mod tests {
         // SAFETY: the room is large enough, and nobody else's.
         let magazine = unsafe { Magazine::build(room.as_mut_ptr().cast(), 3) };
         for (n, object) in places.into_iter().enumerate() {
+            // SAFETY: the magazine is ours.
+            let slot = unsafe { Magazine::slots(magazine) }.wrapping_add(n);
             // SAFETY: there are three slots.
-            unsafe { Magazine::slots(magazine).add(n).write(object) };
+            unsafe { slot.write(object) };
         }
-        // SAFETY: the objects have sixteen bytes, and the magazine is ours.
-        unsafe {
-            (*magazine).count = 3;
-            mark::set(places[0]);
-            mark::set(places[2]);
+        // SAFETY: as above.
+        unsafe { (*magazine).count = 3 };
+        for object in [places[0], places[2]] {
+            // SAFETY: the objects have sixteen bytes.
+            unsafe { mark::set(object) };
         }
 
         // SAFETY: as above.
