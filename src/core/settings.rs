@@ -135,9 +135,9 @@ impl Settings {
         strict: false,
     };
 
-    /// The built-in values. No constant: that would stand in the library with all its zeros.
-    #[cold]
-    #[inline(never)]
+    /// The built-in values. No constant: that would stand in the library with all its zeros. Every process asks
+    /// for them, and none of those that set nothing shall map the code beside this for it (`src/cold.ld`).
+    #[inline(always)]
     pub fn built_in() -> Self {
         let mut this = Self::UNSETTLED;
         this.shape = Shape::DEFAULT;

@@ -6,6 +6,11 @@ use crate::support::Run;
 const MIB: i64 = 1 << 20;
 
 #[test]
+fn a_small_process_maps_little_of_the_code() {
+    story("common_code", &[], None).run().succeeded();
+}
+
+#[test]
 fn what_was_given_back_is_not_put_together_to_huge_pages() {
     story("thin", &[], None).run().succeeded();
 }

@@ -197,8 +197,7 @@ mod tests {
         // SAFETY: the room is large enough, and nobody else's.
         let magazine = unsafe { Magazine::build(room.as_mut_ptr().cast(), 3) };
         for (n, object) in places.into_iter().enumerate() {
-            // SAFETY: the magazine is ours.
-            let slot = unsafe { Magazine::slots(magazine) }.wrapping_add(n);
+            let slot = Magazine::slots(magazine).wrapping_add(n);
             // SAFETY: there are three slots.
             unsafe { slot.write(object) };
         }
