@@ -1,13 +1,14 @@
 //! Stories 10, 11 and 12: memory is given back, is not hoarded, and may run out.
 
 use super::{LITERAL, POLICIES, figures, story, without};
-use crate::support::Run;
+use crate::support::{Run, library};
 
 const MIB: i64 = 1 << 20;
 
 #[test]
 fn a_small_process_maps_little_of_the_code() {
-    story("common_code", &[], None).run().succeeded();
+    // Without settings: they stand apart.
+    without("common_code", &[]).env("LD_PRELOAD", library()).run().succeeded();
 }
 
 #[test]

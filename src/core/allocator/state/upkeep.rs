@@ -23,7 +23,7 @@ const LEAST_GROWTH: usize = 64 << 10;
 /// How often caches are emptied after the heap has grown though much of it was free, and the refills of
 /// bins from one time to the next.
 const GATHERINGS: u32 = 64;
-const REFILLS: u32 = 64;
+const REFILLS: u32 = 128;
 
 /// Free bytes that are nothing to speak of, whatever their share.
 const LITTLE: usize = 4 << 20;
