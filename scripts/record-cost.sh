@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # What recording costs: processor time of a program that is recorded, against the same under the library alone
 # (the least of five runs each, in turn), and bytes of the finished trace for each event.
-# Bars: twice the time, four bytes; the last row has 2.2 times the time: that shell does little but allocate,
-# some fifty million calls a second. Programs that are missing are left out. Usage: record-cost.sh [rounds]
+# Bars: twice the time, four bytes. Programs that are missing are left out. Usage: record-cost.sh [rounds]
 set -eu
 rounds=${1:-5}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -85,5 +84,5 @@ row perl 2 perl heavy.pl
 row gcc 2 "$(gcc -print-prog-name=cc1)" -O2 -quiet -fpreprocessed heavy.i -o /dev/null
 row sqlite3 2 sqlite3 :memory: '.read heavy.sql'
 row git 2 git -C "$root" log --stat
-row bash 2.2 bash heavy.sh
+row bash 2 bash heavy.sh
 exit "$over"
