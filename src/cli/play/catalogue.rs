@@ -73,7 +73,8 @@ pub fn known() -> Vec<Entry> {
 /// The engine called `name`, or what else the user may have meant.
 pub fn sought(name: &str) -> Result<Entry, String> {
     let known = known();
-    known.iter().find(|entry| entry.name == name).copied().ok_or_else(|| {
+    let policy = Policy::named(name.as_bytes());
+    known.iter().find(|entry| Some(entry.policy) == policy).copied().ok_or_else(|| {
         let near = nearest(name.as_bytes(), &mut known.iter().map(|entry| entry.name));
         near.map_or("`heapmm policies` lists them".to_owned(), |near| format!("did you mean {near}?"))
     })

@@ -46,6 +46,21 @@ fn a_wrong_command_line_is_status_2() {
 }
 
 #[test]
+fn a_rule_alone_is_short_for_a_policy() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    for (rule, policy) in
+        [("best", "segregated-best"), ("first", "address-first"), ("worst", "address-worst")]
+    {
+        let text = heapmm(["replay", &file, "--policy", rule]).success();
+        assert!(text.starts_with(policy), "{text}");
+    }
+    let one = heapmm(["compare", &file, "--policies", "best,segregated-best", "--format", "csv"]).success();
+    assert_eq!(one.lines().filter(|line| line.starts_with("segregated-best,")).count(), 1, "{one}");
+}
+
+#[test]
 fn a_policy_that_does_not_exist_is_status_2_with_a_suggestion() {
     let folder = Folder::new();
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");

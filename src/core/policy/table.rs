@@ -222,8 +222,15 @@ impl Policy {
         ALL.iter().map(|policy| policy.name())
     }
 
-    /// The policy called `name`.
+    /// The policy called `name`; a rule by itself stands for the one that follows it over all free blocks.
     pub fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"first" => return Some(Self::AddressFirst),
+            b"next" => return Some(Self::AddressNext),
+            b"best" => return Some(Self::SegregatedBest),
+            b"worst" => return Some(Self::AddressWorst),
+            _ => {}
+        }
         let known = names().zip(ALL).find(|(known, _)| !name.is_empty() && *known == name);
         known.map(|(_, policy)| *policy)
     }
@@ -245,5 +252,7 @@ mod tests {
             assert_eq!(row.policy.name(), row.name);
         }
         assert_eq!((Policy::named(b"wishful"), Policy::named(b"")), (None, None));
+        assert_eq!(Policy::named(b"best"), Policy::named(b"segregated-best"));
+        assert!([b"first".as_slice(), b"next", b"worst"].iter().all(|rule| Policy::named(rule).is_some()));
     }
 }
