@@ -65,7 +65,7 @@ impl Fork {
             if let Some(fork) = FORKS.iter().find(free) {
                 return fork;
             }
-            call::give_way::<()>();
+            call::give_way();
         }
     }
 

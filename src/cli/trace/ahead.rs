@@ -7,6 +7,7 @@
 //!
 //! - **H1** It only saves time: where anything goes wrong nothing is left of it, and whoever wanted the trace
 //!   packs the raw file. On a disk that is nearly full the room is the process's.
+//! - **H2** Nothing is written to the folder any more when the value is gone.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -34,8 +35,9 @@ const RESERVE: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct Ahead {
     /// Gone when the process has ended.
-    running: Sender<()>,
-    thread: JoinHandle<Option<Packed>>,
+    running: Option<Sender<()>>,
+    /// The thread, until it is waited for.
+    thread: Option<JoinHandle<Option<Packed>>>,
 }
 
 /// A trace that was packed ahead.
@@ -75,13 +77,24 @@ impl Ahead {
             packed
         };
         let thread = Builder::new().name("ahead".to_owned()).spawn(run).ok()?;
-        Some(Self { running, thread })
+        Some(Self { running: Some(running), thread: Some(thread) })
     }
 
     /// The process has ended: its last trace, packed, unless something was in the way.
-    pub fn finish(self) -> Option<Packed> {
-        drop(self.running);
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    pub fn finish(mut self) -> Option<Packed> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<Packed> {
+        self.running = None;
+        self.thread.take()?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // [H2](self): nobody wants it.
+        drop(self.join());
     }
 }
 

@@ -72,9 +72,10 @@ pub struct Recording {
     output: PathBuf,
     /// Where it was looked whether the main trace can be written, until it is.
     place: Option<Place>,
+    /// Writes to `scratch`, and so goes before it.
+    ahead: Option<Ahead>,
     scratch: Scratch,
     children: bool,
-    ahead: Option<Ahead>,
 }
 
 /// A file that a process left.
@@ -110,10 +111,10 @@ impl Recording {
 
     /// Tells the library where to leave the traces, and begins to pack what comes.
     pub fn prepare(&mut self, command: &mut Command) -> Verdict<()> {
-        self.ahead = Ahead::start(self.scratch.path());
         command.env("HEAPMM_TRACE", self.scratch.pattern()?);
         let parent = if self.children { 0 } else { std::process::id() };
         command.env("HEAPMM_TRACE_PARENT", parent.to_string());
+        self.ahead = Ahead::start(self.scratch.path());
         Ok(())
     }
 
@@ -128,10 +129,7 @@ impl Recording {
             return Err(nothing("the command ended before its first call of malloc, or could not write"));
         };
         if self.children {
-            match self.running(&files) {
-                running if running.is_empty() => {}
-                running => tell_running(&running),
-            }
+            tell_running(&self.running(&files));
         }
         let mut kept = match last.is_some_and(Left::has_begun) {
             true => Ok(()),
@@ -199,6 +197,9 @@ impl Recording {
 
 /// Says which processes still run: what they call from now on will be in no trace.
 fn tell_running(processes: &[u32]) {
+    if processes.is_empty() {
+        return;
+    }
     let named = processes.iter().map(|pid| {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         format!("{pid} ({})", name.trim_end())
@@ -227,8 +228,8 @@ fn make_room(folder: &Path) -> io::Result<()> {
     if refusal == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(refusal)) }
 }
 
-/// Packs the trace that a process left in `file`, unless it is `packed` already. Where there is no room to, it becomes the trace as it was
-/// recorded: every verb reads it.
+/// Packs the trace that a process left in `file`, unless it is `packed` already. Where there is no room to, it
+/// becomes the trace as it was recorded: every verb reads it.
 fn keep(file: &Path, packed: Option<&Packed>, draft: Draft) -> Verdict<()> {
     let (target, is_special) = (draft.target().to_owned(), draft.is_special());
     if let Some(packed) = packed.filter(|packed| !is_special && fs::rename(&packed.file, &target).is_ok()) {

@@ -57,11 +57,8 @@ impl Allocator {
         if thread.is_own() {
             self.unload_bins(state, thread, false);
         }
-        for class in 0..class::CLASSES {
-            if self.depot.is_used() {
-                self.depot.tick(class);
-                self.flush_idle(state, class);
-            }
+        if self.depot.is_used() {
+            (0..class::CLASSES).for_each(|class| self.flush_all(state, class));
         }
         state.drain(&self.rooms);
     }
@@ -90,6 +87,12 @@ impl Allocator {
             flush_into(state, self, idle);
             state.free_magazine(idle);
         }
+    }
+
+    /// The same for all magazines, idle or not.
+    fn flush_all(&self, state: &mut State, class: usize) {
+        self.depot.tick(class);
+        self.flush_idle(state, class);
     }
 
     /// Returns what ended threads left in their bins.
@@ -128,8 +131,7 @@ impl Allocator {
     pub(super) fn empty_depot(&self) {
         for class in 0..class::CLASSES {
             let Some(mut state) = self.enter() else { return };
-            self.depot.tick(class);
-            self.flush_idle(&mut state, class);
+            self.flush_all(&mut state, class);
             self.free_empties(&mut state, class);
         }
     }

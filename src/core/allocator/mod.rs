@@ -36,12 +36,12 @@ pub use replay::Replay;
 pub use state::State;
 
 use crate::block::Block;
+use crate::cache::depot::PATIENCE;
 use crate::cache::{Depot, Thread};
 use crate::engine::Kind;
 use crate::observe::ledger::{Ledger, Resting};
 use crate::observe::recorder::Recorder;
 use crate::observe::trace::{Call, Kind as Event};
-use crate::os::call;
 use crate::os::lock::{Guard, Lock};
 use crate::os::thread::ExitHook;
 use crate::settings::Settings;
@@ -128,7 +128,10 @@ impl Allocator {
         if self.is_recording_here() {
             return None;
         }
-        let mut state = if thread.visits() { self.enter_patiently(HANDLER) } else { self.state.enter() }?;
+        let mut state = match thread.visits() {
+            true => self.state.enter_patiently(&mut { HANDLER }),
+            false => self.state.enter(),
+        }?;
         let was_closed = thread.close();
         if !state.is_ready() {
             state.settle();
@@ -144,14 +147,6 @@ impl Allocator {
             self.resume_recording(recorder, &mut state);
         }
         Some(Entry { state, thread, was_closed, allocator: self })
-    }
-
-    /// The state for a signal handler whose thread holds another lock. Who holds the state may wait for
-    /// that one: so no waiting without end. As a rule he is done at once.
-    #[cold]
-    #[inline(never)]
-    fn enter_patiently(&self, patience: u32) -> Option<Guard<'_, State>> {
-        (0..patience).find_map(|_| self.state.try_enter().or_else(call::give_way))
     }
 
     /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
@@ -283,7 +278,7 @@ impl Allocator {
     /// handler forks, and the frame that it interrupted gives them back, in both processes.
     pub fn before_fork(&self) -> Forking {
         let state = if self.holds_another() && !self.state.is_mine() {
-            self.enter_patiently(FORK)
+            self.state.enter_patiently(&mut { PATIENCE })
         } else {
             self.state.enter()
         };
@@ -320,9 +315,8 @@ impl Allocator {
     }
 }
 
-/// How often a fork gives way to the holder of the state, and how often a signal handler does, which can
-/// be served without.
-const FORK: u32 = 20_000;
+/// How often a signal handler whose thread holds another lock gives way to the holder of the state, who may
+/// wait for that one: it can be served without. As a rule he is done at once.
 const HANDLER: u32 = 100;
 
 /// The locks that a fork took.

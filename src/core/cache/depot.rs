@@ -14,7 +14,6 @@
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::magazine::{Format, Magazine, Stack};
-use crate::os::call;
 use crate::os::lock::Lock;
 use crate::slab::class::{self, CLASSES};
 
@@ -245,12 +244,7 @@ impl Depot {
                 held = core::ptr::from_ref(shelf).addr();
                 continue;
             }
-            let mut guard = shelf.try_enter();
-            while guard.is_none() && tries > 0 {
-                tries -= 1;
-                guard = shelf.try_enter().or_else(call::give_way);
-            }
-            if let Some(guard) = guard {
+            if let Some(guard) = shelf.enter_patiently(&mut tries) {
                 core::mem::forget(guard);
             }
         }
@@ -282,8 +276,8 @@ impl Depot {
     }
 }
 
-/// How often a fork gives way to the holders of shelves, in all.
-const PATIENCE: u32 = 20_000;
+/// How often a fork gives way to holders of locks.
+pub const PATIENCE: u32 = 20_000;
 
 /// Bytes of the objects in a magazine of `class`.
 fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {

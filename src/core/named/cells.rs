@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use super::Trouble;
 use crate::os::lock::{Guard, Lock};
-use crate::os::{PAGE, call, lot, round_down};
+use crate::os::{PAGE, lot, round_down};
 
 /// Bytes of a cell: a line of the cache, so that neighbours do not disturb each other.
 const CELL: usize = 64;
@@ -42,14 +42,7 @@ impl<T> Gate<T> {
     /// Takes the lock for a fork. With `tries` left over from other locks it gives up after so many.
     pub fn hold(&self, tries: &mut Option<u32>) {
         let guard = match tries {
-            Some(left) if !self.lock.is_mine() => loop {
-                if let Some(guard) = self.lock.try_enter() {
-                    break Some(guard);
-                }
-                let Some(fewer) = left.checked_sub(1) else { break None };
-                *left = fewer;
-                call::give_way::<()>();
-            },
+            Some(left) if !self.lock.is_mine() => self.lock.enter_patiently(left),
             _ => self.lock.enter(),
         };
         // Another thread may be forking too, and hold the lock for that.

@@ -160,11 +160,10 @@ fn advise(at: *mut u8, len: usize, advice: i32) -> bool {
     counted(Call::Madvise, || unsafe { libc::madvise(at.cast(), len, advice) }) == 0
 }
 
-/// Lets another thread run; nothing comes of it.
-pub fn give_way<T>() -> Option<T> {
+/// Lets another thread run.
+pub fn give_way() {
     // SAFETY: the call changes nothing.
     unsafe { thread::system_call(libc::SYS_sched_yield, [0; 4]) };
-    None
 }
 
 /// Sleeps for some fifty microseconds.

@@ -321,7 +321,7 @@ mod tests {
         let (counter, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
         let wait_for_more = |than: usize| {
             while counter.load(Ordering::Relaxed) <= than {
-                call::give_way::<()>();
+                call::give_way();
             }
         };
 

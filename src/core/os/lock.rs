@@ -69,6 +69,20 @@ impl<T> Lock<T> {
         self.word.load(Ordering::Relaxed) & !SLEEPERS == me()
     }
 
+    /// Waits for the lock as long as there are `tries` left, each of which lets other threads run: for somebody
+    /// for whom its holder may wait.
+    #[cold]
+    #[inline(never)]
+    pub fn enter_patiently(&self, tries: &mut u32) -> Option<Guard<'_, T>> {
+        loop {
+            if let Some(guard) = self.try_enter() {
+                return Some(guard);
+            }
+            *tries = tries.checked_sub(1)?;
+            call::give_way();
+        }
+    }
+
     /// Takes the lock if it is free now.
     pub fn try_enter(&self) -> Option<Guard<'_, T>> {
         self.take(FREE, me()).then(|| Guard { lock: self })

@@ -189,6 +189,18 @@ mod tests {
             }
         }
 
+        /// A file in which a call of the first window was not written.
+        fn with_a_hole() -> Self {
+            let mut this = Self::new();
+            this.begin();
+            this.window();
+            this.calls(0, 0..2);
+            this.calls(0, 3..5);
+            this.window();
+            this.calls(1, 0..1);
+            this
+        }
+
         /// The ids of the events that come when the file has grown.
         fn advance(&self, follower: &mut Follower, has_ended: bool) -> Vec<u32> {
             std::fs::write(self.folder.path().join("raw"), &self.bytes).unwrap();
@@ -234,13 +246,7 @@ mod tests {
 
     #[test]
     fn a_call_that_a_handler_interrupted_is_waited_for() {
-        let mut file = Growing::new();
-        file.begin();
-        file.window();
-        file.calls(0, 0..2);
-        file.calls(0, 3..5);
-        file.window();
-        file.calls(1, 0..1);
+        let mut file = Growing::with_a_hole();
         let mut follower = file.follower().unwrap();
 
         assert_eq!(file.advance(&mut follower, false), [0, 1]);
@@ -250,13 +256,7 @@ mod tests {
 
     #[test]
     fn what_was_never_written_is_skipped_at_the_end() {
-        let mut file = Growing::new();
-        file.begin();
-        file.window();
-        file.calls(0, 0..2);
-        file.calls(0, 3..5);
-        file.window();
-        file.calls(1, 0..1);
+        let file = Growing::with_a_hole();
         let mut follower = file.follower().unwrap();
 
         assert_eq!(file.advance(&mut follower, true), Vec::from_iter(0..5));
