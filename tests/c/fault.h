@@ -16,8 +16,9 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-enum { CALL_BRK = 1, CALL_MMAP = 2, CALL_MREMAP = 4, CALL_MUNMAP = 8, CALL_MADVISE = 16, CALL_MPROTECT = 32, CALLS = 6, EVERY_CALL = 63 };
-static const int call_numbers[CALLS] = {SYS_brk, SYS_mmap, SYS_mremap, SYS_munmap, SYS_madvise, SYS_mprotect};
+enum { CALL_BRK = 1, CALL_MMAP = 2, CALL_MREMAP = 4, CALL_MUNMAP = 8, CALL_MADVISE = 16, CALL_MPROTECT = 32, EVERY_CALL = 63 };
+enum { CALL_YIELD = 64, CALL_CLOCK = 128, CALLS = 8 };
+static const int call_numbers[CALLS] = {SYS_brk, SYS_mmap, SYS_mremap, SYS_munmap, SYS_madvise, SYS_mprotect, SYS_sched_yield, SYS_clock_gettime};
 
 /* The plan: calls of the mask are counted, and refused from the first to the last number. */
 static volatile int fault_calls, fault_first, fault_last, fault_errno;
@@ -91,6 +92,9 @@ static void filter(int calls, unsigned action)
 }
 
 static void fault_refuse(int calls, int error) { filter(calls, SECCOMP_RET_ERRNO | (unsigned)error); }
+
+/* From now on those calls end the process. */
+static void fault_forbid(int calls) { filter(calls, SECCOMP_RET_KILL_PROCESS); }
 
 static void fault_install(void)
 {

@@ -3,22 +3,8 @@
  */
 #include "fault.h"
 #include <pthread.h>
-#include <stddef.h>
 
 enum { THREADS = 6, ROUNDS = 20000, SLOTS = 40 };
-
-static void refuse_to_yield(void)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_yield, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof code / sizeof *code, code};
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-}
 
 static void *contend(void *argument)
 {
@@ -40,7 +26,7 @@ static void *contend(void *argument)
 int main(void)
 {
     pthread_t threads[THREADS];
-    refuse_to_yield();
+    fault_forbid(CALL_YIELD);
     for (size_t i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, contend, (void *)i) == 0);
     for (int i = 0; i < THREADS; i++)

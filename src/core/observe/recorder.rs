@@ -18,11 +18,12 @@
 //! - **Q4** A window says by itself of which thread and of what time its calls are: its first call has
 //!   words for both. While one thread is the turn's favourite, all calls are its own.
 
+mod path;
+
 use core::cell::Cell;
-use core::ffi::CStr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use super::place::{self, Path};
+use super::place::Path;
 use super::pulse::Pulse;
 use super::report::Process;
 use super::trace::{CHUNK_HEAD, Call, Chunk, FILE_HEAD, Kind, MOST_WORDS, Maker, WORD, file_head};
@@ -37,9 +38,6 @@ const LARGEST_WINDOW: usize = 1 << 20;
 
 /// Most words between two stamps.
 const STAMP_EVERY: u64 = 4096;
-
-/// Most files with one name and different numbers.
-const MOST_NUMBERS: u32 = 100_000;
 
 /// What a recorder is doing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -381,101 +379,6 @@ impl Recorder {
     /// The last page of the recorder's memory, which stays as it came.
     fn zeros(&self) -> *const u8 {
         core::ptr::from_ref(self).cast::<u8>().wrapping_add(BYTES - PAGE)
-    }
-
-    /// The file, still ours or opened again ([D2](crate::os::window)).
-    fn opened(&self) -> Result<Open, Refusal> {
-        let open = self.kept.open.get();
-        let ours = self.kept.identity.get();
-        if open.fd >= 0 && window::identity(open.fd) == Some(ours) {
-            return Ok(open);
-        }
-        self.with_path(|path| {
-            let open = window::open(path.as_path().ok_or(refusal::NO_FILE)?, false)?;
-            if window::identity(open.fd) != Some(ours) {
-                window::close(open.fd);
-                return Err(refusal::NO_FILE);
-            }
-            self.kept.open.set(open);
-            Ok(open)
-        })
-    }
-
-    /// Closes the file that the parent of this process opened, if it still is that file.
-    #[inline(never)]
-    fn drop_file(&self) {
-        let open = self.kept.open.replace(Open { fd: -1, stays: false });
-        if open.fd >= 0 && window::identity(open.fd) == Some(self.kept.identity.get()) {
-            window::close(open.fd);
-        }
-    }
-
-    /// Removes what could not be begun: a file without a head is no trace, and takes what little room
-    /// there is.
-    #[cold]
-    #[inline(never)]
-    fn remove_file(&self) {
-        self.with_path(|path| path.as_path().map(window::remove));
-        self.drop_file();
-    }
-
-    /// A new file by the pattern: a name that is taken gets the next number.
-    fn create(&self, process: Process<'_>) -> Result<Open, Refusal> {
-        let bytes = self.kept.pattern.get();
-        let pattern = bytes.get(..self.kept.pattern_len.get()).unwrap_or_default();
-        let numbered = place::is_numbered(pattern);
-        for sequence in 0..MOST_NUMBERS {
-            let mut path = Path::new();
-            if pattern.first() != Some(&b'/') {
-                let mut folder = [0; 256];
-                let len = window::current_folder(&mut folder).ok_or(refusal::NO_FILE)?;
-                path.push(folder.get(..len).unwrap_or_default());
-                path.push(b"/");
-            }
-            let name = place::expand(pattern, process, sequence);
-            path.push(name.bytes().strip_suffix(&[0]).ok_or(refusal::TOO_LONG)?);
-            if !numbered && sequence > 0 {
-                let _ = core::fmt::Write::write_fmt(&mut path, format_args!(".{sequence}"));
-            }
-            path.push(&[0]);
-            let opened = window::open(path.as_path().ok_or(refusal::TOO_LONG)?, true);
-            self.kept.path.set(path);
-            match opened {
-                // Beside a device or a folder nobody looks for a trace.
-                Err(refusal::IN_USE) if !numbered && sequence == 0 => self.with_path(is_no_other)?,
-                Err(refusal::IN_USE) => {}
-                other => return other,
-            }
-        }
-        Err(refusal::IN_USE)
-    }
-
-    fn with_path<T>(&self, run: impl FnOnce(&Path) -> T) -> T {
-        let path = self.kept.path.replace(Path::new());
-        let out = run(&path);
-        self.kept.path.set(path);
-        out
-    }
-
-    /// One line, if stderr is still the one that it was.
-    fn complain(&self, refusal: Refusal) {
-        let stderr = self.kept.stderr.get();
-        if stderr.is_none() || stderr != window::identity(2) {
-            return;
-        }
-        self.with_path(|path| {
-            let path = path.as_path().map_or(&b"?"[..], CStr::to_bytes);
-            let (what, path) = if place::is_private(path) { ("trace", &b""[..]) } else { ("trace ", path) };
-            refusal::complain(what, path, refusal);
-        });
-    }
-}
-
-/// Whether what has the name of a trace is a file, or gone by now.
-fn is_no_other(path: &Path) -> Result<(), Refusal> {
-    match path.as_path().map(file::is_file) {
-        Some(Err(other @ (refusal::FOLDER | refusal::NOT_A_FILE))) => Err(other),
-        _ => Ok(()),
     }
 }
 
