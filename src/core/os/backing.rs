@@ -60,6 +60,11 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 pub(super) const LEAST_MAPPING: usize = 1 << 20;
 
+/// Where the first run from the break starts: at a multiple of this. The kernel puts the break of every
+/// process elsewhere, in steps of pages; slabs lie at multiples of this, and so what a heap takes would
+/// differ from run to run, and from its replay.
+const WHOLE: usize = 64 << 10;
+
 /// The process heap: the program break, and mappings where the break is refused. Or a heap beside
 /// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
 #[derive(Debug)]
@@ -127,9 +132,10 @@ impl System {
         if now.is_null() || self.only_maps {
             return None;
         }
-        self.lowest = self.lowest.min(now.addr());
         // A new run starts aligned; its end is a page's end, so that no page is shared.
-        let start = if now == end { now.addr() } else { round_up(now.addr(), 16) };
+        let whole = if self.lowest == usize::MAX { WHOLE } else { 16 };
+        let start = if now == end { now.addr() } else { round_up(now.addr(), whole) };
+        self.lowest = self.lowest.min(now.addr());
         for len in [want, least] {
             let stop = round_up(start.checked_add(len)?, PAGE);
             if call::set_break(now.with_addr(stop)) {
