@@ -136,7 +136,7 @@ impl Settings {
     };
 
     /// The built-in values. No constant: that would stand in the library with all its zeros. Every process asks
-    /// for them, and none of those that set nothing shall map the code beside this for it (`src/cold.ld`).
+    /// for them, and none of those that set nothing shall map the code beside this for it (`src/layout.ld`).
     #[inline(always)]
     pub fn built_in() -> Self {
         let mut this = Self::UNSETTLED;

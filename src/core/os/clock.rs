@@ -81,7 +81,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The first question is answered with yes.
+    /// With the first question the time begins: most processes end before they have to read a clock.
     pub const NEVER: Self = Self { last: 0, read: 0, left: 0, passing: 0 };
 
     /// Whether some milliseconds have passed since it was last so. Where questions follow each other
@@ -101,8 +101,9 @@ impl Watch {
         self.passing = if is_close { (2 * self.passing + 1).min(MOST_PASSED) } else { 0 };
         (self.read, self.left) = (low, self.passing);
         let high = (now >> LOW_BITS) as u32;
-        let is_due = high.wrapping_sub(self.last) >= (TICKS >> LOW_BITS) as u32;
-        if is_due {
+        let is_first = self.last == 0;
+        let is_due = !is_first && high.wrapping_sub(self.last) >= (TICKS >> LOW_BITS) as u32;
+        if is_due || is_first {
             self.last = high;
         }
         is_due
@@ -144,7 +145,7 @@ mod tests {
         let mut watch = Watch::NEVER;
         let first = 10 * TICKS + u64::from(CLOSE);
 
-        assert!(watch.is_due_at(first));
+        assert!(!watch.is_due_at(first), "the time begins");
         assert_eq!(watch.left, 0, "the first two are far apart");
         for (at, left) in [(1, 1), (2, 3), (3, 7), (4, 7)] {
             assert!(!watch.is_due_at(first + at));

@@ -60,7 +60,7 @@ struct Room(core::cell::UnsafeCell<[u8; MAIN_BYTES]>);
 // SAFETY: only the first thread uses it.
 unsafe impl Sync for Room {}
 
-#[unsafe(link_section = ".data")]
+#[unsafe(link_section = ".data.thread")]
 static MAIN: Room = Room(core::cell::UnsafeCell::new([0; MAIN_BYTES]));
 
 /// Where the first thread's structure is built.

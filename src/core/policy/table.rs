@@ -133,7 +133,7 @@ macro_rules! define {
             }
         }
 
-        /// The calls of all policies but the default: code that stands apart (`src/cold.ld`).
+        /// The calls of all policies but the default: code that stands apart (`src/layout.ld`).
         impl AnyIndex {
             #[cold]
             #[inline(never)]

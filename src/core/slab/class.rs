@@ -25,8 +25,9 @@ pub const LARGEST_SLAB: usize = 4096;
 /// Largest request that a cache serves.
 pub const LARGEST: usize = 64 << 10;
 
-/// Lengths of the objects of all classes.
-const LENS: [u32; CLASSES] = lens();
+/// Lengths of the objects of all classes. A static has a name, so that it stands with what every process needs
+/// (`src/layout.ld`).
+static LENS: [u32; CLASSES] = lens();
 
 const fn lens() -> [u32; CLASSES] {
     let mut lens = [0; CLASSES];
