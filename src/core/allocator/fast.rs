@@ -14,10 +14,11 @@ use super::Allocator;
 use super::record::PLAIN;
 use crate::block::tag::{self, Tag};
 use crate::block::{Block, WORD};
-use crate::cache::thread::place_of;
+use crate::cache::thread::{class_at, place_of};
 use crate::cache::{Bin, Thread};
 use crate::slab::class::{self, LARGEST, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
+use crate::slab::rooms::BIN;
 
 impl Allocator {
     /// `len` bytes, or null with ENOMEM.
@@ -43,8 +44,7 @@ impl Allocator {
             return self.allocate_large::<WANTED>(len);
         }
         let thread = Thread::current();
-        let bin = bin_of(thread, class::class_of(len));
-        self.allocate_from::<WANTED>(thread, len, || bin.pop())
+        self.allocate_from::<WANTED>(thread, len, || thread.wide_bin_for(len).pop())
     }
 
     #[inline(always)]
@@ -93,9 +93,19 @@ impl Allocator {
         let Some(tag) = read_tag(block).filter(|tag| tag.is_used()) else {
             return self.release_slow(payload);
         };
-        let Some(class) = tag.class() else { return self.release_large(payload, tag) };
+        // The place of the next class's bin: one shift from the tag to the bin.
+        match tag.class_times::<BIN>() {
+            0 => self.release_large(payload),
+            next if next <= place_of(SLAB_CLASSES) => self.release_small(payload, class_at(next) - 1),
+            next => self.keep(payload, next - BIN),
+        }
+    }
+
+    /// Of a class that gets slabs if it is freed often.
+    #[inline(never)]
+    fn release_small(&self, payload: *mut u8, class: usize) {
         let thread = Thread::current();
-        if class < SLAB_CLASSES && !thread.busy.get() && thread.is_patient_no_more() {
+        if !thread.busy.get() && thread.is_patient_no_more() {
             return self.release_for_slab(payload, class);
         }
         self.keep(payload, place_of(class));

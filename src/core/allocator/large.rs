@@ -25,8 +25,11 @@ const LONGEST: usize = 2 << 20;
 
 /// Whether a used block with this tag may be a kept one ([A7](self)).
 pub(super) const fn may_rest(tag: Tag) -> bool {
-    let len = tag.size() - WORD;
-    tag.class().is_none() && !tag.has(OWN) && len > LARGEST && len <= LONGEST
+    tag.class().is_none() && !tag.has(OWN) && may_be_kept(tag.size() - WORD)
+}
+
+const fn may_be_kept(len: usize) -> bool {
+    len > LARGEST && len <= LONGEST
 }
 
 impl Allocator {
@@ -57,27 +60,25 @@ impl Allocator {
         Some(kept)
     }
 
-    /// Takes back a used block without a class; `tag` is its own.
+    /// Takes back a used block without a class.
     #[inline(never)]
-    pub(super) fn release_large(&self, payload: *mut u8, tag: Tag) {
+    pub(super) fn release_large(&self, payload: *mut u8) {
         let thread = match Thread::current() {
             nobody if !nobody.is_own() => self.attach().unwrap_or(nobody),
             own => own,
         };
-        if thread.busy.get()
-            || !may_rest(tag)
-            // SAFETY: a tagged block has sixteen bytes.
-            || unsafe { mark::is_set(payload) }
-            || self.tagged_len(payload).is_none()
-        {
+        // SAFETY: a tagged block has sixteen bytes.
+        let is_ours_to_keep = !thread.busy.get() && !unsafe { mark::is_set(payload) };
+        let kept_len = self.tagged_len(payload).filter(|len| is_ours_to_keep && may_be_kept(*len));
+        let Some(len) = kept_len else {
             return self.release_slow(payload);
-        }
+        };
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         // SAFETY: the program has given it up.
         unsafe { mark::set(payload) };
         // SAFETY: as above.
-        unsafe { mark::set(end_of(payload, tag.size() - WORD)) };
+        unsafe { mark::set(end_of(payload, len)) };
         let before = thread.kept.replace(payload);
         compiler_fence(Ordering::SeqCst);
         thread.busy.set(false);

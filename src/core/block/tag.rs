@@ -15,10 +15,10 @@
 //!   the program frees it.
 //!
 //! The seal is such that the check is one multiplication: the upper sixteen bits of
-//! `(word ^ turned address) * MIX ^ key` are 0.
+//! `(word ^ turned address) * MIX` are those of the key.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 /// The program, or the allocator itself, holds the block.
 pub const USED: u64 = 1 << 0;
@@ -53,13 +53,22 @@ const UNMIX: u16 = {
     inverse
 };
 
-static KEY: AtomicU64 = AtomicU64::new(0x5EED_0F7A_6B10_C0DE);
+static KEY: AtomicU64 = AtomicU64::new(FIRST_KEY);
+const FIRST_KEY: u64 = 0x5EED_0F7A_6B10_C0DE;
+
+/// The upper sixteen bits of the key, which a seal is compared with.
+static SEAL: AtomicU16 = AtomicU16::new(seal_of(FIRST_KEY));
 
 /// Sets the key of all seals.
 ///
 /// Must come before the first tag is written: every tag from before would fail its check.
 pub fn set_key(key: u64) {
     KEY.store(key, Ordering::Relaxed);
+    SEAL.store(seal_of(key), Ordering::Relaxed);
+}
+
+const fn seal_of(word: u64) -> u16 {
+    (word >> 48) as u16
 }
 
 /// The key, for other marks that a stranger should not be able to guess.
@@ -82,16 +91,16 @@ impl Tag {
     /// Reads `word`, found at `address`; `None` if its seal is wrong ([T1](self)).
     #[inline]
     pub fn open(word: u64, address: usize) -> Option<Self> {
-        let rest = (word ^ turned(address)).wrapping_mul(MIX) ^ key();
-        (rest >> 48 == 0).then_some(Self(word & BODY))
+        let seal = seal_of((word ^ turned(address)).wrapping_mul(MIX));
+        (seal == SEAL.load(Ordering::Relaxed)).then_some(Self(word & BODY))
     }
 
     /// The word to store at `address`.
     #[inline]
     pub fn sealed(self, address: usize) -> u64 {
         let turned = turned(address);
-        let has = ((self.0 ^ turned) & BODY).wrapping_mul(MIX) >> 48;
-        let lacks = (key() >> 48).wrapping_sub(has) as u16;
+        let has = seal_of(((self.0 ^ turned) & BODY).wrapping_mul(MIX));
+        let lacks = SEAL.load(Ordering::Relaxed).wrapping_sub(has);
         let upper = u64::from(lacks.wrapping_mul(UNMIX)) ^ (turned >> 48);
         self.0 | upper << 48
     }
@@ -136,6 +145,12 @@ impl Tag {
     #[inline]
     pub const fn class(self) -> Option<usize> {
         ((self.0 >> CLASS_SHIFT) as usize).checked_sub(1)
+    }
+
+    /// One more than the class, times `UNIT`, a power of two; 0 for no class.
+    #[inline]
+    pub const fn class_times<const UNIT: usize>(self) -> usize {
+        ((self.0 & CLASS) >> (CLASS_SHIFT - UNIT.ilog2())) as usize
     }
 
     /// Those bits of a used block that say that it rests in bins of `class`.
