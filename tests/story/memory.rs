@@ -6,7 +6,7 @@ use crate::support::{Run, library};
 const MIB: i64 = 1 << 20;
 
 #[test]
-fn a_small_process_maps_little_of_the_code() {
+fn a_small_process_touches_little_of_the_code() {
     // Without settings: they stand apart.
     without("common_code", &[]).env("LD_PRELOAD", library()).run().succeeded();
 }

@@ -30,10 +30,16 @@ impl Allocator {
     /// Every now and then: what the depot kept and nobody wanted goes back to its rooms, and where
     /// much memory lies idle, what this thread keeps as well. `is_due` says that some milliseconds have
     /// passed since somebody looked.
+    #[inline]
     pub(super) fn air(&self, state: &mut State, thread: &Thread, is_due: bool) {
-        if !state.is_time_to_air(is_due) {
-            return;
+        if state.is_time_to_air(is_due) {
+            self.air_now(state, thread);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn air_now(&self, state: &mut State, thread: &Thread) {
         state.ripen(true);
         self.recover(state, SOME);
         self.unload_retired(state);
