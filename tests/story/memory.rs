@@ -17,6 +17,11 @@ fn what_was_given_back_is_not_put_together_to_huge_pages() {
 }
 
 #[test]
+fn a_block_that_outgrew_its_place_in_the_heap_stays_in_the_heap() {
+    story("outgrown", &[], None).run().succeeded();
+}
+
+#[test]
 fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
     story("wander", &[], None).run().succeeded();
 }

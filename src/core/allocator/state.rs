@@ -395,6 +395,9 @@ impl State {
             fits = unsafe { self.heap.resize(block, len) };
         }
         self.map_rooms(rooms);
+        if !fits {
+            self.note_outgrown(held.len, len);
+        }
         fits.then_some(payload)
     }
 

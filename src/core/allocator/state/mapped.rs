@@ -68,6 +68,15 @@ impl State {
         unsafe { self.maps.unmap(block) };
     }
 
+    /// A block of the heap cannot grow in its place from `has` bytes to `len`. If it is one that a mapping would
+    /// serve, grown where it was, twice as much is sought in the heap too: it is copied in any case, and a mapping
+    /// would be touched anew, here and with the next such block.
+    pub(super) fn note_outgrown(&mut self, has: usize, len: usize) {
+        if self.settings.mmap_threshold.is_none() && has > self.threshold && len > has {
+            self.threshold = (2 * has).min(MOST_THRESHOLD);
+        }
+    }
+
     /// Resizes a mapped block, which may move; `None` leaves it as it was.
     pub(super) fn resize_mapped(&mut self, block: Block, len: usize) -> Option<*mut u8> {
         // SAFETY: [M1]: located just now.
