@@ -9,7 +9,7 @@ check() {
         $1 == at && NF == 2 && $2 ~ /^</ { inside = 1; next }
         inside && NF {
             count++
-            if ($0 ~ /lock |call/) bad = 1
+            if ($2 ~ /^(lock|call)/) bad = 1
             if ($2 == "ret") exit
         }
         END {

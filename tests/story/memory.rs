@@ -22,6 +22,11 @@ fn a_block_that_outgrew_its_place_in_the_heap_stays_in_the_heap() {
 }
 
 #[test]
+fn a_tagged_block_of_a_size_that_has_slabs_goes_to_the_heap() {
+    story("leftover", &[], None).run().succeeded();
+}
+
+#[test]
 fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
     story("wander", &[], None).run().succeeded();
 }

@@ -7,8 +7,11 @@
 //!
 //! - **A3** `busy` is set on entry of a miss or an overflow and cleared on every way out.
 
+use core::sync::atomic::Ordering;
+
 use super::fast::bin_of;
 use super::record::UNNOTED;
+use super::state::State;
 use super::{Allocator, Grant, Misuse, Wanted};
 use crate::block::ALIGN;
 use crate::cache::depot::Shard;
@@ -18,7 +21,7 @@ use crate::cache::{Magazine, Thread};
 use crate::heap::Fault;
 use crate::observe::trace::{Call, Kind as Event};
 use crate::os::call;
-use crate::slab::class;
+use crate::slab::class::{self, SLAB_CLASSES};
 use crate::slab::mark;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
@@ -256,7 +259,23 @@ impl Allocator {
             state.make_slabs(class);
             grab = grab.max(2 * mates);
         }
-        Some(state.take(&self.rooms, class, &mut batch[..grab]))
+        let got = state.take(&self.rooms, class, &mut batch[..grab]);
+        self.note_slabs(&mut state, class, &batch[..got]);
+        Some(got)
+    }
+
+    /// Remembers that `objects` of `class` come from slabs, if they do.
+    fn note_slabs(&self, state: &mut State, class: usize, objects: &[*mut u8]) {
+        let [first, ..] = objects else { return };
+        if class < SLAB_CLASSES && !self.is_in_slabs(class) && self.rooms.at(first.addr()).class().is_some() {
+            state.make_slabs(class);
+            self.in_slabs.fetch_or(1 << class, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether objects of `class` come from slabs by now.
+    pub(super) fn is_in_slabs(&self, class: usize) -> bool {
+        self.in_slabs.load(Ordering::Relaxed) >> class & 1 != 0
     }
 
     /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes

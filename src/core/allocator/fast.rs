@@ -101,10 +101,14 @@ impl Allocator {
         }
     }
 
-    /// Of a class that gets slabs if it is freed often.
+    /// Of a class that gets slabs if it is freed often. Where it has got them the block goes to the heap: as
+    /// long as some objects of a class are tagged blocks, the processor cannot foretell which way a free goes.
     #[inline(never)]
     fn release_small(&self, payload: *mut u8, class: usize) {
         let thread = Thread::current();
+        if self.is_in_slabs(class) && !thread.busy.get() {
+            return self.release_slow(payload);
+        }
         if !thread.busy.get() && thread.is_patient_no_more() {
             return self.release_for_slab(payload, class);
         }

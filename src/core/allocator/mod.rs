@@ -26,7 +26,7 @@ mod resize;
 mod state;
 mod threads;
 
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 pub use crate::engine::Grant;
 pub use census::Count;
@@ -60,6 +60,8 @@ pub struct Allocator {
     /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     /// Who writes the trace, or null.
     recorder: AtomicPtr<Recorder>,
+    /// A bit for each class whose objects come from slabs by now.
+    in_slabs: AtomicU64,
     /// Whether blocks are an engine's, which only the holder of the lock can ask.
     is_design: AtomicBool,
     rooms: Rooms,
@@ -114,6 +116,7 @@ impl Allocator {
             state: Lock::new(State::new()),
             depot: Depot::EMPTY,
             restless: AtomicBool::new(false),
+            in_slabs: AtomicU64::new(0),
             recorder: AtomicPtr::new(core::ptr::null_mut()),
             is_design: AtomicBool::new(false),
         }
