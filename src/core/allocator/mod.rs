@@ -57,7 +57,6 @@ pub struct Allocator {
     ended: ExitHook,
     /// Whether memory lies idle that should go back before long.
     restless: AtomicBool,
-    /// Whether the depot ever held a magazine: it lies on pages that a tiny process never touches.
     /// Who writes the trace, or null.
     recorder: AtomicPtr<Recorder>,
     /// A bit for each class whose objects come from slabs by now.
