@@ -106,11 +106,13 @@ impl Allocator {
     #[inline(never)]
     fn release_small(&self, payload: *mut u8, class: usize) {
         let thread = Thread::current();
-        if self.is_in_slabs(class) && !thread.busy.get() {
-            return self.release_slow(payload);
-        }
-        if !thread.busy.get() && thread.is_patient_no_more() {
-            return self.release_for_slab(payload, class);
+        if !thread.busy.get() {
+            if self.is_in_slabs(class) {
+                return self.release_slow(payload);
+            }
+            if thread.is_patient_no_more() {
+                return self.release_for_slab(payload, class);
+            }
         }
         self.keep(payload, place_of(class));
     }

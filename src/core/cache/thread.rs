@@ -11,7 +11,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 use super::Bin;
 use crate::os::clock::Watch;
 use crate::os::thread;
-use crate::slab::class::{self, CLASSES, LARGEST, LARGEST_SLAB};
+use crate::slab::class::{self, CLASSES, LARGEST, LARGEST_SLAB, STEP};
 use crate::slab::rooms::BIN;
 
 /// What a thread keeps for itself ([X1](super)).
@@ -92,7 +92,7 @@ impl Thread {
     #[inline(always)]
     pub fn wide_bin_for(&self, len: usize) -> &Bin {
         // SAFETY: as above.
-        let place = *unsafe { WIDE_PLACES.get_unchecked(len.div_ceil(WIDE)) };
+        let place = *unsafe { WIDE_PLACES.get_unchecked(len.div_ceil(STEP)) };
         self.bin_at(usize::from(place))
     }
 
@@ -218,20 +218,15 @@ pub const fn class_at(place: usize) -> usize {
 /// Where the bin for a request of every length up to [`LARGEST_SLAB`] stands: one load, no sum.
 static PLACES: [u16; LARGEST_SLAB + 1] = places(1);
 
-/// Bytes by which the classes of longer requests are told apart.
-const WIDE: usize = 128;
-
-/// The same for longer requests, up to [`LARGEST`], by so many bytes.
-static WIDE_PLACES: [u16; LARGEST / WIDE + 1] = places(WIDE);
+/// The same for longer requests, up to [`LARGEST`], by [`STEP`] bytes.
+static WIDE_PLACES: [u16; LARGEST / STEP + 1] = places(STEP);
 
 const fn places<const N: usize>(unit: usize) -> [u16; N] {
+    let classes: [u8; N] = class::table(unit);
     let mut places = [0; N];
-    let (mut n, mut class) = (0, 0);
+    let mut n = 0;
     while n < N {
-        while n * unit > class::len_of(class) {
-            class += 1;
-        }
-        places[n] = place_of(class) as u16;
+        places[n] = place_of(classes[n] as usize) as u16;
         n += 1;
     }
     places

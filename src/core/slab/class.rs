@@ -44,16 +44,20 @@ const fn lens() -> [u32; CLASSES] {
     lens
 }
 
-/// Largest request whose class depends on less than 128 bytes.
+/// Largest request whose class depends on less than [`STEP`] bytes.
 const LARGEST_FINE: usize = 1024;
 
 /// Classes of requests up to [`LARGEST_FINE`], by sixteen bytes.
-static FINE: [u8; LARGEST_FINE / 16 + 1] = table::<{ LARGEST_FINE / 16 + 1 }>(16);
+static FINE: [u8; LARGEST_FINE / 16 + 1] = table(16);
 
-/// Classes of larger requests, by 128 bytes.
-static COARSE: [u8; LARGEST / 128 + 1] = table::<{ LARGEST / 128 + 1 }>(128);
+/// Bytes by which the classes of larger requests are told apart.
+pub const STEP: usize = 128;
 
-const fn table<const N: usize>(unit: usize) -> [u8; N] {
+/// Classes of larger requests, by so many bytes.
+static COARSE: [u8; LARGEST / STEP + 1] = table(STEP);
+
+/// The classes of requests of 0, `unit`, twice `unit` bytes and so on.
+pub const fn table<const N: usize>(unit: usize) -> [u8; N] {
     let lens = lens();
     let mut table = [0; N];
     let (mut n, mut class) = (0, 0);
@@ -76,7 +80,7 @@ pub fn class_of(len: usize) -> usize {
         return usize::from(unsafe { *FINE.get_unchecked(len.div_ceil(16)) });
     }
     // SAFETY: the caller keeps to the bound, which is the table's.
-    usize::from(unsafe { *COARSE.get_unchecked(len.div_ceil(128)) })
+    usize::from(unsafe { *COARSE.get_unchecked(len.div_ceil(STEP)) })
 }
 
 /// The class of slabs whose objects stand at multiples of `align`, a power of two, and have `len` bytes.
