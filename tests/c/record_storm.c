@@ -11,18 +11,20 @@ enum { PLACES = 400, THREADS = 6, ROUNDS = 40000 };
 static __thread void *own[8];
 static __thread unsigned drawn = 7;
 
+/* The other signal may come at any moment of it: so who takes a block out has it alone. */
 static void handler(int number) {
     (void)number;
     drawn = drawn * 1103515245 + 12345;
-    unsigned at = drawn >> 16 & 7;
-    void *old = own[at];
-    own[at] = NULL;
-    free(old);
-    void *fresh = malloc(16 + (drawn >> 8 & 511));
-    if (own[at])
-        free(fresh);
-    else
-        own[at] = fresh;
+    void **place = &own[drawn >> 16 & 7];
+    size_t len = 16 + (drawn >> 8 & 511);
+    void *old = __atomic_exchange_n(place, NULL, __ATOMIC_RELAXED);
+    if (drawn >> 20 & 1)
+        old = realloc(old, len);
+    else {
+        free(old);
+        old = malloc(len);
+    }
+    free(__atomic_exchange_n(place, old, __ATOMIC_RELAXED));
 }
 
 static void *churn(void *arg) {
@@ -44,7 +46,7 @@ static void *churn(void *arg) {
 
 int main(void) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    struct itimerval often = {{0, 4000}, {0, 4000}};
+    struct itimerval often = {{0, 300}, {0, 300}};
     pthread_t threads[THREADS];
     sigaction(SIGALRM, &action, NULL);
     sigaction(SIGPROF, &action, NULL);

@@ -46,15 +46,6 @@ impl Reentry {
         self.freed.push(payload);
     }
 
-    pub(super) fn resize(&self, payload: *mut u8, has: usize, len: usize) -> Option<*mut u8> {
-        let grant = self.allocate(len, crate::block::ALIGN)?;
-        let keep = has.min(len);
-        // SAFETY: the old block has `keep` bytes, and the new one is ours.
-        unsafe { grant.payload.copy_from_nonoverlapping(payload, keep) };
-        self.release(payload);
-        Some(grant.payload)
-    }
-
     /// Does what the handlers left to do.
     #[cold]
     #[inline(never)]

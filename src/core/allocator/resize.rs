@@ -8,7 +8,8 @@
 //! grows goes on growing: so the copy is longer than was asked for, by a half or by a quarter.
 
 use super::record::UNNOTED;
-use super::{Allocator, Misuse};
+use super::{Allocator, Grant, Misuse};
+use crate::block::ALIGN;
 use crate::observe::trace::{Call, Kind as Event};
 use crate::os::call;
 use crate::slab::class::{self, LARGEST};
@@ -84,12 +85,8 @@ impl Allocator {
     #[inline(never)]
     fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
         let Some(mut state) = self.enter() else {
-            let has = self.usable_unlocked(payload);
-            let Some(moved) = has.and_then(|has| self.reentry.resize(payload, has, len)) else {
-                return call::out_of_memory();
-            };
-            self.note(&resized(payload, moved, len));
-            return moved;
+            let moved = self.usable_unlocked(payload).and_then(|has| self.move_out(payload, has, len));
+            return moved.map_or_else(call::out_of_memory, |grant| grant.payload);
         };
         state.look_after();
         let held = match self.locate(&state, payload) {
@@ -107,6 +104,16 @@ impl Allocator {
         }
         drop(state);
         self.move_if_possible(payload, held.len, len)
+    }
+
+    /// For a handler that must not wait: a mapping with the contents of the old block, which has `has` bytes.
+    fn move_out(&self, payload: *mut u8, has: usize, len: usize) -> Option<Grant> {
+        let grant = self.reentry.allocate(len, ALIGN)?;
+        // SAFETY: the old block has so many bytes, and the new one is ours.
+        unsafe { grant.payload.copy_from_nonoverlapping(payload, has.min(len)) };
+        self.note(&resized(payload, grant.payload, len));
+        self.reentry.release(payload);
+        Some(grant)
     }
 
     /// A new block; where memory is out, one that has room stays.

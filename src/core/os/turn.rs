@@ -2,10 +2,11 @@
 //! the time.
 //!
 //! ```text
-//!   word     0 free │ owner, frame   a waiter looks ─► sleeps a little, and looks again
-//!   favours  nobody │ owner ──► inside   0 │ owner, frame
-//!              ▲ 1024 turns in a row        ▲ waited for by whoever takes the word, after a barrier in
-//!                                             all threads of the process
+//!   word      0 free │ owner, frame           a waiter looks ─► sleeps a little, and looks again
+//!   favours   nobody │ owner, place
+//!                ▲ 1024 turns in a row, if a place is left for the thread
+//!   places    owner ──► 0 │ asks │ inside, frame
+//!                              ▲ waited for by whoever takes the word, after a barrier in all threads
 //! ```
 //!
 //! Nobody has to be woken: so leaving costs nothing, half of what [`super::lock`] costs. It suits
@@ -18,19 +19,31 @@
 //! - **L4** Waiters end up asleep for a moment at a time: one of a higher priority does not keep the
 //!   holder from going on.
 //! - **L5** Who takes the word goes on only when nobody is the favourite, and the last one is outside: the
-//!   favourite says that it is inside before it looks whether it still is the favourite, and the other one
-//!   takes the favour back before it looks whether somebody is inside. Of these four steps the barrier
-//!   keeps the order.
+//!   favourite asks before it looks whether it still is the favourite, and the other one takes the favour
+//!   back before it looks whether somebody asks or is inside. Of these four steps the barrier keeps the order.
+//!   A handler that interrupted him before he could go on waits in his stead.
+//! - **L6** A place is one thread's for good: what it writes there late, when others have been favourites since,
+//!   meets nobody. A handler that finds its thread asking withdraws that.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use super::frame::Frame;
 use super::{call, thread};
 
 /// Nobody's turn, and nobody's favour.
 const FREE: u64 = 0;
-const NOBODY: u32 = 0;
+const NOBODY: u64 = 0;
+
+/// Nobody's favour, while its last owner may be inside. No thread has this number: theirs are odd.
+const LEAVING: u64 = 2 << 32;
+
+/// What stands in the place of a favourite above its frame.
+const ASKS: u64 = 1 << 32;
+const INSIDE: u64 = 2 << 32;
+
+/// Threads that can become favourites in the life of a process; the others take the word.
+const PLACES: usize = 64;
 
 /// How often to look again before sleeping.
 const SPINS: u32 = 400;
@@ -49,19 +62,55 @@ fn me() -> u32 {
 pub struct Turn {
     /// Who has taken it, and in which frame.
     word: AtomicU64,
-    /// Who need not take the word.
-    favours: AtomicU32,
-    /// The favourite, while it has the turn, and its frame.
-    inside: AtomicU64,
+    /// Who need not take the word, and its place.
+    favours: AtomicU64,
+    /// The place of the last favourite.
+    favoured: AtomicUsize,
     /// Who took the word last, and how often in a row.
     last: Cell<u32>,
     streak: Cell<u32>,
+    places: [Place; PLACES],
+}
+
+/// Where a favourite says what it does ([L6](self)).
+struct Place {
+    owner: AtomicU32,
+    /// That it asks or is inside, and its frame.
+    state: AtomicU64,
 }
 
 /// The right to go on; leaving scope gives it back.
 pub struct Mine<'a> {
     /// The word that says so.
     held: &'a AtomicU64,
+}
+
+impl Place {
+    /// Who is, or becomes, the favourite wants the turn; `None` if it has it.
+    #[inline(always)]
+    fn ask(&self) -> Option<u64> {
+        if self.state.load(Ordering::Relaxed) >= INSIDE {
+            return None;
+        }
+        let frame = u64::from(Frame::here().bits());
+        self.state.store(ASKS | frame, Ordering::Relaxed);
+        Some(frame)
+    }
+
+    /// The turn of who asked, unless a handler has withdrawn that.
+    #[inline(always)]
+    fn go_inside(&self, frame: u64) -> Option<Mine<'_>> {
+        // SAFETY: only the thread whose place it is writes there.
+        let is_inside = unsafe { thread::exchange_alone(self.state.as_ptr(), ASKS | frame, INSIDE | frame) };
+        is_inside.then_some(Mine { held: &self.state })
+    }
+
+    /// Who asked does not go inside: it, or a handler that interrupted it, has found another way.
+    fn withdraw(&self) {
+        if self.state.load(Ordering::Relaxed) & ASKS != 0 {
+            self.state.store(FREE, Ordering::Release);
+        }
+    }
 }
 
 impl Turn {
@@ -74,76 +123,115 @@ impl Turn {
     /// The turn, if this thread is the favourite and has not got it.
     #[inline]
     pub fn enter_favoured(&self) -> Option<Mine<'_>> {
-        let me = me();
-        if self.favours.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) != FREE {
+        let favour = self.favours.load(Ordering::Relaxed);
+        if owner(favour) != me() {
             return None;
         }
-        self.inside.store(claim(me), Ordering::Relaxed);
+        let place = self.place(favour as usize);
+        let frame = place.ask()?;
         // [L5]: the processor may turn these round, but for the barrier.
         compiler_fence(Ordering::SeqCst);
-        let is_favoured = self.favours.load(Ordering::Acquire) == me;
-        // Whether or not it may be kept: a turn that is dropped is given back.
-        let turn = Mine { held: &self.inside };
-        is_favoured.then_some(turn)
+        if self.favours.load(Ordering::Acquire) == favour {
+            place.go_inside(frame)
+        } else {
+            place.withdraw();
+            None
+        }
     }
 
     #[inline(never)]
     fn enter_by_word(&self) -> Option<Mine<'_>> {
         let me = me();
-        if self.is_mine() && !self.give_back_lost(me) || !(self.take(me) || self.wait(me)) {
+        if self.has(me) || !(self.take(me) || self.wait(me)) {
             return None;
         }
-        let nobody = self.favours.load(Ordering::Relaxed) == NOBODY;
-        // A frame that took the favour back may be gone before it has waited.
-        if !nobody || self.inside.load(Ordering::Acquire) != FREE {
-            self.disfavour();
-        }
+        self.await_favourite(me);
         let streak = if self.last.replace(me) == me { self.streak.get() + 1 } else { 0 };
         self.streak.set(streak % STREAK);
-        if streak == STREAK && thread::enable_barrier() {
-            self.favours.store(me, Ordering::Relaxed);
-        }
-        Some(Mine { held: &self.word })
+        let favoured = if streak == STREAK { self.become_favourite(me) } else { None };
+        favoured.or(Some(Mine { held: &self.word }))
     }
 
-    /// Nobody is the favourite any more ([L5](self)); the caller has the word.
+    /// Whether `me` has the turn ([L3](self)). Then a signal handler asks: it may go on at once.
+    fn has(&self, me: u32) -> bool {
+        if let Some(place) = self.own_place(me) {
+            place.withdraw();
+            if place.state.load(Ordering::Relaxed) != FREE && is_kept(&place.state) {
+                return true;
+            }
+        }
+        let has_word = owner(self.word.load(Ordering::Relaxed)) == me && is_kept(&self.word);
+        if has_word {
+            // The frame that took it may not have waited yet.
+            self.await_favourite(me);
+        }
+        has_word
+    }
+
+    /// From now on `me`, who has the word, is the favourite; it goes on inside, without the word.
     #[cold]
     #[inline(never)]
-    fn disfavour(&self) {
-        self.favours.store(NOBODY, Ordering::Relaxed);
-        if !thread::barrier() {
-            // Forbidden meanwhile. A store does not take that long to be seen.
-            call::doze();
+    fn become_favourite(&self, me: u32) -> Option<Mine<'_>> {
+        let owned = |owner: u32| self.places.iter().position(|p| p.owner.load(Ordering::Relaxed) == owner);
+        let at = owned(me).or_else(|| owned(0))?;
+        if !thread::enable_barrier() {
+            return None;
         }
-        let mut round = 0u32;
-        while self.inside.load(Ordering::Acquire) != FREE {
-            pause(&mut round);
+        let place = self.place(at);
+        place.owner.store(me, Ordering::Relaxed);
+        self.favoured.store(at, Ordering::Relaxed);
+        // Before anybody can know of the favour: a handler that comes in between finds the turn taken.
+        let turn = place.ask().and_then(|frame| place.go_inside(frame))?;
+        self.favours.store(u64::from(me) << 32 | at as u64, Ordering::Relaxed);
+        self.word.store(FREE, Ordering::Release);
+        Some(turn)
+    }
+
+    /// Takes the favour back, if anybody has it, and waits until he is outside ([L5](self)); `me` has the word.
+    #[inline]
+    fn await_favourite(&self, me: u32) {
+        if self.favours.load(Ordering::Relaxed) != NOBODY {
+            self.disfavour(me);
         }
     }
 
-    /// Whether this thread has the turn.
+    #[cold]
+    #[inline(never)]
+    fn disfavour(&self, me: u32) {
+        let last = self.place(self.favoured.load(Ordering::Relaxed));
+        if last.owner.load(Ordering::Relaxed) != me {
+            // Not yet nobody: who comes in between, or after a frame that is gone, has to wait as well.
+            self.favours.store(LEAVING, Ordering::Relaxed);
+            if !thread::barrier() {
+                // Forbidden meanwhile. A store does not take that long to be seen.
+                call::doze();
+            }
+            let mut round = 0u32;
+            while last.state.load(Ordering::Acquire) != FREE {
+                pause(&mut round);
+            }
+        }
+        self.favours.store(NOBODY, Ordering::Relaxed);
+    }
+
+    /// Whether this thread has the turn, or asks for it as the favourite.
     #[inline]
     pub fn is_mine(&self) -> bool {
         let me = me();
-        self.held_by(me).is_some()
+        owner(self.word.load(Ordering::Relaxed)) == me
+            || self.own_place(me).is_some_and(|place| place.state.load(Ordering::Relaxed) != FREE)
     }
 
-    /// The word that says that `me` has the turn.
+    /// The place of the last favourite, if `me` was it: while it is inside, nobody else becomes one.
     #[inline]
-    fn held_by(&self, me: u32) -> Option<&AtomicU64> {
-        [&self.word, &self.inside].into_iter().find(|word| owner(word.load(Ordering::Relaxed)) == me)
+    fn own_place(&self, me: u32) -> Option<&Place> {
+        let last = self.place(self.favoured.load(Ordering::Relaxed));
+        (last.owner.load(Ordering::Relaxed) == me).then_some(last)
     }
 
-    /// Gives back the turn of this thread if the frame that took it is gone ([L3](self)); whether it was.
-    #[cold]
-    #[inline(never)]
-    fn give_back_lost(&self, me: u32) -> bool {
-        let Some(held) = self.held_by(me) else { return true };
-        let is_gone = Frame::of(held.load(Ordering::Relaxed) as u32).is_gone();
-        if is_gone {
-            held.store(FREE, Ordering::Release);
-        }
-        is_gone
+    #[inline(always)]
+    fn place(&self, at: usize) -> &Place {
+        &self.places[at % PLACES]
     }
 
     #[inline]
@@ -174,12 +262,14 @@ impl Turn {
     ///
     /// This process is the child, and has no other thread yet.
     pub unsafe fn inherit(&self) {
-        for word in [&self.word, &self.inside] {
-            if owner(word.load(Ordering::Relaxed)) != me() {
-                word.store(FREE, Ordering::Relaxed);
-            }
+        let me = me();
+        if owner(self.word.load(Ordering::Relaxed)) != me {
+            self.word.store(FREE, Ordering::Relaxed);
         }
-        if self.favours.load(Ordering::Relaxed) != me() {
+        for place in self.places.iter().filter(|place| place.owner.load(Ordering::Relaxed) != me) {
+            place.state.store(FREE, Ordering::Relaxed);
+        }
+        if owner(self.favours.load(Ordering::Relaxed)) != me {
             self.favours.store(NOBODY, Ordering::Relaxed);
         }
     }
@@ -195,6 +285,15 @@ fn claim(me: u32) -> u64 {
 #[inline(always)]
 const fn owner(word: u64) -> u32 {
     (word >> 32) as u32
+}
+
+/// Whether the frame that wrote `held` is there; the turn of one that is gone is given back ([L3](self)).
+fn is_kept(held: &AtomicU64) -> bool {
+    let is_gone = Frame::of(held.load(Ordering::Relaxed) as u32).is_gone();
+    if is_gone {
+        held.store(FREE, Ordering::Release);
+    }
+    !is_gone
 }
 
 /// Lets the holder go on, for longer with every round.
@@ -224,16 +323,15 @@ mod tests {
     unsafe impl Sync for Turn {}
 
     fn turn() -> Turn {
-        let word = || AtomicU64::new(FREE);
-        let favours = AtomicU32::new(NOBODY);
-        Turn { word: word(), favours, inside: word(), last: Cell::new(0), streak: Cell::new(0) }
+        // SAFETY: zero is a free one.
+        unsafe { core::mem::zeroed() }
     }
 
     /// A turn whose favourite this thread is.
     fn favouring() -> Turn {
         let turn = turn();
         (0..=STREAK).for_each(|_| drop(turn.enter().expect("free")));
-        assert_eq!(turn.favours.load(Ordering::Relaxed), me());
+        assert_eq!(owner(turn.favours.load(Ordering::Relaxed)), me());
         turn
     }
 
@@ -281,7 +379,7 @@ mod tests {
 
         std::thread::scope(|scope| {
             let other = scope.spawn(|| drop(turn.enter().expect("a turn")));
-            while turn.favours.load(Ordering::Relaxed) != NOBODY {
+            while owner(turn.favours.load(Ordering::Relaxed)) == me() {
                 std::thread::yield_now();
             }
             assert!(below(&turn).is_none());
@@ -290,6 +388,83 @@ mod tests {
         });
 
         assert!(turn.enter().is_some());
+    }
+
+    /// Runs `other` in a thread of its own, to its end.
+    fn elsewhere<T: Send>(other: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| scope.spawn(other).join().expect("no panic"))
+    }
+
+    #[test]
+    fn who_asks_when_it_is_no_favourite_any_more_frees_nobody_elses_turn() {
+        let turn = favouring();
+        let place = turn.own_place(me()).expect("the favourite's");
+        elsewhere(|| {
+            (0..STREAK).for_each(|_| drop(turn.enter().expect("free")));
+            core::mem::forget(turn.enter());
+        });
+
+        assert!(place.ask().is_some());
+        place.withdraw();
+
+        assert!(turn.places.iter().any(|place| place.state.load(Ordering::Relaxed) >= INSIDE));
+    }
+
+    #[test]
+    fn a_handler_of_a_thread_that_asks_goes_first() {
+        let turn = favouring();
+        let place = turn.own_place(me()).expect("the favourite's");
+        let frame = place.ask().expect("outside");
+
+        let handlers = below(&turn);
+
+        assert!(turn.is_mine());
+        assert!(handlers.is_some());
+        drop(handlers);
+        assert!(place.go_inside(frame).is_none(), "what the handler withdrew");
+    }
+
+    #[test]
+    fn a_handler_waits_for_the_favourite_for_whom_its_thread_did_not_wait_yet() {
+        let turn = favouring();
+        let mine = turn.enter();
+
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                assert!(turn.take(me()), "the word is free");
+                below(&turn).is_none()
+            });
+            while owner(turn.favours.load(Ordering::Relaxed)) == me() {
+                std::thread::yield_now();
+            }
+            assert!(!other.is_finished());
+            drop(mine);
+            assert!(other.join().expect("no panic"));
+        });
+    }
+
+    #[test]
+    fn who_has_just_become_the_favourite_is_refused_a_second_turn() {
+        let turn = turn();
+        (0..STREAK).for_each(|_| drop(turn.enter().expect("free")));
+
+        let first = turn.enter();
+
+        assert_eq!(owner(turn.favours.load(Ordering::Relaxed)), me());
+        assert!(below(&turn).is_none());
+        drop(first);
+        assert!(!turn.is_mine());
+    }
+
+    #[test]
+    fn threads_without_a_place_take_the_word() {
+        let turn = turn();
+        let fill = |place: &Place| place.owner.store(2, Ordering::Relaxed);
+        turn.places.iter().for_each(fill);
+
+        (0..=2 * STREAK).for_each(|_| drop(turn.enter().expect("free")));
+
+        assert_eq!(turn.favours.load(Ordering::Relaxed), NOBODY);
     }
 
     /// Threads that take as many turns as they are told, each time in so many pieces, lose nothing.
