@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { BLOCKS = 2000, WORKERS = 2, SECONDS = 2 };
+enum { BLOCKS = 2000, WORKERS = 2, SECONDS = 2, CALLS = 6 };
 
 static volatile int done;
 static volatile long rounds, handled;
@@ -17,10 +17,12 @@ static void handler(int signal)
 {
     (void)signal;
     int before = errno;
-    void *aligned = NULL, *large = malloc(100000);
-    CHECK(large != NULL && posix_memalign(&aligned, 64, 200) == 0);
-    free(large);
-    free(aligned);
+    for (int i = 0; i < CALLS; i++) {
+        void *aligned = NULL, *large = malloc(100000);
+        CHECK(large != NULL && posix_memalign(&aligned, 64, 200) == 0);
+        free(large);
+        free(aligned);
+    }
     __atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
     errno = before;
 }
@@ -70,7 +72,7 @@ int main(int argc, char **argv)
     for (double end = seconds_now() + SECONDS; seconds_now() < end;) {
         for (int i = 0; i < WORKERS; i++)
             CHECK(pthread_kill(workers[i], SIGUSR1) == 0);
-        usleep(100);
+        usleep(500);
     }
     done = 1;
     for (int i = 0; i < WORKERS; i++)

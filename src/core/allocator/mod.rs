@@ -130,9 +130,9 @@ impl Allocator {
         if self.is_recording_here() {
             return None;
         }
-        let mut state = match thread.visits() {
-            true => self.state.enter_patiently(&mut { HANDLER }),
-            false => self.state.enter(),
+        let mut state = match thread.patience() {
+            Some(patience) => self.enter_patiently(thread, patience),
+            None => self.state.enter(),
         }?;
         let was_closed = thread.close();
         if !state.is_ready() {
@@ -149,6 +149,15 @@ impl Allocator {
             self.resume_recording(recorder, &mut state);
         }
         Some(Entry { state, thread, was_closed, allocator: self })
+    }
+
+    /// The same for a handler that interrupted a visit at the depot, with so much patience left.
+    #[cold]
+    fn enter_patiently(&self, thread: &Thread, patience: u8) -> Option<Guard<'_, State>> {
+        let mut left = patience.into();
+        let state = self.state.enter_patiently(&mut left);
+        thread.leave_patience(left as u8);
+        state
     }
 
     /// The end of a call on the slow side: the bins open again. Where memory lies idle they rest:
@@ -316,10 +325,6 @@ impl Allocator {
         unsafe { self.state.leave() };
     }
 }
-
-/// How often a signal handler whose thread holds another lock gives way to the holder of the state, who may
-/// wait for that one: it can be served without. As a rule he is done at once.
-const HANDLER: u32 = 100;
 
 /// The locks that a fork took.
 #[derive(Clone, Copy, Debug)]

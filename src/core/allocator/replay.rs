@@ -320,6 +320,29 @@ mod tests {
         }
     }
 
+    /// Handlers of 24 calls that came every 300 microseconds waited for so long that the visit never went on.
+    #[test]
+    fn handlers_over_one_visit_to_the_depot_wait_once_for_the_state_in_all() {
+        let mut memory = field();
+        let mut process = process(&mut memory, Policy::Fast);
+        let seat = process.seat().unwrap();
+        process.sit(seat);
+        let allocator = process.allocator();
+        let thread = Thread::current();
+        let held = allocator.state.enter();
+
+        let left = thread.visit(|| {
+            let handlers = |_| allocator.enter().map(drop).ok_or(thread.patience());
+            [handlers(0), handlers(1)]
+        });
+        drop(held);
+        let next = thread.visit(|| thread.patience());
+
+        assert_eq!(left, [Err(Some(0)); 2]);
+        assert!(next > Some(0));
+        assert_eq!(thread.patience(), None);
+    }
+
     #[test]
     fn two_replays_take_turns_without_a_word_of_each_other() {
         let (mut one, mut two) = (field(), field());

@@ -31,8 +31,9 @@ pub struct Thread {
     shard: Cell<u8>,
     /// Whether it allocates or frees so much that it comes to the depot, or soon will.
     trades: Cell<bool>,
-    /// Whether it may hold a lock of the depot without that of the allocator.
-    visits: Cell<bool>,
+    /// Not 0 while it may hold a lock of the depot without that of the allocator: then one more than a handler's
+    /// patience that is left.
+    visits: Cell<u8>,
     /// When to look after idle memory.
     watch: UnsafeCell<Watch>,
     /// The number by which the system knows its thread, or 0 if it cannot be asked after.
@@ -48,6 +49,10 @@ pub struct Thread {
     /// The bins.
     pub bins: [Bin; CLASSES],
 }
+
+/// How often handlers over one visit give way to the holder of the allocator's lock, who may wait for the visit's:
+/// they can be served without. As a rule he is done at once.
+const PATIENCE: u8 = 100;
 
 const _: () = assert!(size_of::<Thread>() <= thread::MAIN_BYTES);
 
@@ -131,18 +136,24 @@ impl Thread {
 
     /// Does something at the depot without the allocator's lock.
     pub fn visit<T>(&self, what: impl FnOnce() -> T) -> T {
-        self.visits.set(true);
+        self.visits.set(PATIENCE + 1);
         compiler_fence(Ordering::SeqCst);
         let done = what();
         compiler_fence(Ordering::SeqCst);
-        self.visits.set(false);
+        self.visits.set(0);
         done
     }
 
-    /// Whether it was interrupted there, if it is asked by a signal handler.
+    /// What is left of a signal handler's patience, if it asks and interrupted a visit. All handlers over one visit
+    /// share it: their own time may be all that the visit waits for.
     #[inline]
-    pub fn visits(&self) -> bool {
-        self.is_own() && self.visits.get()
+    pub fn patience(&self) -> Option<u8> {
+        if self.is_own() { self.visits.get().checked_sub(1) } else { None }
+    }
+
+    /// So much of it is left.
+    pub fn leave_patience(&self, left: u8) {
+        self.visits.set(left + 1);
     }
 
     /// Whether it allocates or frees so much that it comes to the depot, or soon will.
