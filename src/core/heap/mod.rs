@@ -61,8 +61,8 @@ pub enum Coalesce {
 pub enum Growth {
     /// What is missing, to the byte: for replays that measure utilisation.
     Exact,
-    /// A thirty-second of the footprint, at least 64 KiB and at most 128 KiB, or up to 64 MiB in
-    /// huge pages; what is missing if that is more.
+    /// A 128th of the footprint, at least 64 KiB and at most 4 MiB, up to the end of a huge page where a large
+    /// heap fills; what is missing if that is more.
     Geometric,
 }
 
@@ -88,7 +88,7 @@ impl Shape {
         coalesce: Coalesce::Immediate,
         growth: Growth::Geometric,
         keep: 128 << 10,
-        huge: 40 << 20,
+        huge: 16 << 20,
     };
 }
 

@@ -38,11 +38,15 @@ pub struct Tending {
     last: u64,
     left: u8,
     pub(super) is_thick: bool,
+    /// Bytes of the used blocks that rest in caches and slabs.
+    pub(super) resting: usize,
+    /// Bytes that were in use when the heap last grew by huge pages.
+    pub(super) filled: usize,
 }
 
 impl Tending {
     /// No sweep yet.
-    pub const NEVER: Self = Self { last: 0, left: 0, is_thick: false };
+    pub const NEVER: Self = Self { last: 0, left: 0, is_thick: false, resting: 0, filled: 0 };
 }
 
 impl<B: Backing, I: FreeIndex> Heap<B, I> {
@@ -67,6 +71,12 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     /// Says whether what is released from now on has lain idle for a while already, in a cache.
     pub const fn ripen(&mut self, is_ripe: bool) {
         self.ripe = if is_ripe { AGED } else { 0 };
+    }
+
+    /// Says how many bytes of the used blocks are not the program's just now.
+    #[inline]
+    pub const fn note_resting(&mut self, bytes: usize) {
+        self.tending.resting = bytes;
     }
 
     /// Sweeps if the last sweep was `interval` ago; `now` and `interval` in milliseconds.
@@ -94,6 +104,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         while let Some(segment) = self.segments.newest() {
             let before = self.counts.shrinks;
             self.trim_top(segment, keep);
+            self.tending.filled = self.tending.filled.min(self.counts.used_bytes);
             any |= self.counts.shrinks != before;
             if self.segments.newest() == Some(segment) {
                 break;

@@ -4,7 +4,7 @@ use super::draw::{EXACT, TestHeap, arena, assert_sound, draw, empty, heap_with};
 use super::{Coalesce, Fault, Heap, Request, Shape};
 use crate::block::{Block, WORD};
 use crate::os::PAGE;
-use crate::os::backing::{Backing, Run};
+use crate::os::backing::{Backing, HUGE_PAGE, Run};
 use crate::os::fake::{Arena, Flaky};
 use crate::policy::{AnyIndex, Policy};
 
@@ -372,4 +372,32 @@ fn a_large_request_is_served_where_growth_is_never_adjacent() {
 
     assert!(large.is_some() && aligned.is_some());
     assert!(heap.counts().footprint < 12 << 20, "{}", heap.counts().footprint);
+}
+
+/// What a heap that is large already takes more, the most at a time, for another 8 MiB of which `is_in_use` says
+/// whether they are the program's.
+fn steps_of_a_large_heap(is_in_use: bool) -> usize {
+    let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
+    let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
+    let mut place = |resting: usize| {
+        let before = heap.counts().footprint;
+        heap.note_resting(resting);
+        heap.allocate(Request::of(10_000)).unwrap();
+        heap.counts().footprint - before
+    };
+    let large = (8 << 20) / 10_000;
+    (0..large).for_each(|_| _ = place(0));
+
+    let steps = (0..large).map(|n| place(if is_in_use { 0 } else { n * 10_000 }));
+    // What was in use before may still bring a large step.
+    steps.skip(large / 2).max().unwrap()
+}
+
+#[test]
+fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
+    let filling = steps_of_a_large_heap(true);
+    let creeping = steps_of_a_large_heap(false);
+
+    assert!(filling > HUGE_PAGE * 9 / 10 && filling <= HUGE_PAGE, "{filling}");
+    assert!(creeping < 256 << 10, "{creeping}");
 }

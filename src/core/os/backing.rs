@@ -60,10 +60,14 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 pub(super) const LEAST_MAPPING: usize = 1 << 20;
 
-/// Where the first run from the break starts: at a multiple of this. The kernel puts the break of every
-/// process elsewhere, in steps of pages; slabs lie at multiples of this, and so what a heap takes would
-/// differ from run to run, and from its replay.
-const WHOLE: usize = 64 << 10;
+/// Where the first run from the break starts: at a multiple of the first, or of the second where a limit is in the
+/// way. The kernel puts the break of every process elsewhere, in steps of pages; a heap grows up to the
+/// end of a huge page, slabs lie at multiples of the second: so what it takes would differ from run to run, and
+/// from its replay. What is left out in front has no pages.
+const WHOLES: [usize; 2] = [HUGE_PAGE, 64 << 10];
+
+/// Where a later run starts.
+const LATER: [usize; 1] = [16];
 
 /// The process heap: the program break, and mappings where the break is refused. Or a heap beside
 /// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
@@ -132,22 +136,26 @@ impl System {
         if now.is_null() || self.only_maps {
             return None;
         }
-        // A new run starts aligned; its end is a page's end, so that no page is shared.
-        let whole = if self.lowest == usize::MAX { WHOLE } else { 16 };
-        let start = if now == end { now.addr() } else { round_up(now.addr(), whole) };
+        let wholes: &[usize] = if self.lowest == usize::MAX { &WHOLES } else { &LATER };
         self.lowest = self.lowest.min(now.addr());
-        for len in [want, least] {
-            let stop = round_up(start.checked_add(len)?, PAGE);
-            if call::set_break(now.with_addr(stop)) {
-                let base = now.with_addr(start);
-                // In the page where the break stood may be what a stranger wrote there before he
-                // lowered it again.
-                // SAFETY: [K2]: from the old break on, and no further than to `stop`.
-                unsafe { base.write_bytes(0, round_up(start, PAGE) - start) };
-                return Some(Run { base, len: stop - start });
-            }
+        wholes.iter().find_map(|whole| {
+            let start = if now == end { now.addr() } else { round_up(now.addr(), *whole) };
+            [want, least].into_iter().find_map(|len| Self::raise(now, start, len))
+        })
+    }
+
+    /// Moves the break, which is `now`, so that `len` bytes from `start` on are below it, up to a page's end: so
+    /// that no page is shared.
+    fn raise(now: *mut u8, start: usize, len: usize) -> Option<Run> {
+        let stop = round_up(start.checked_add(len)?, PAGE);
+        if !call::set_break(now.with_addr(stop)) {
+            return None;
         }
-        None
+        let base = now.with_addr(start);
+        // In the page where the break stood may be what a stranger wrote there before he lowered it again.
+        // SAFETY: [K2]: from the old break on, and no further than to `stop`.
+        unsafe { base.write_bytes(0, round_up(start, PAGE) - start) };
+        Some(Run { base, len: stop - start })
     }
 }
 

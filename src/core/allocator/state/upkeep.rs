@@ -111,6 +111,12 @@ impl State {
         self.settings.cache_budget.unwrap_or_else(|| self.demand.bytes().max(LEAST_RESTING))
     }
 
+    /// So much rests in the depot.
+    #[inline]
+    pub(in crate::allocator) const fn note_resting(&mut self, resting: usize) {
+        self.heap.note_resting(resting + self.spans.free_bytes() + self.spans.fresh_bytes());
+    }
+
     const fn used(&self, resting: usize) -> usize {
         let counts = self.heap.counts();
         let free = counts.free_bytes + self.spans.free_bytes() + self.spans.fresh_bytes();
