@@ -119,6 +119,13 @@ fn story_12_programs_run_in_8_mebibytes_of_data() {
 }
 
 #[test]
+fn a_narrow_limit_to_the_data_is_for_the_program() {
+    for _ in 0..8 {
+        story("narrow", &[], None).limit_data(3 << 20).run().succeeded();
+    }
+}
+
+#[test]
 fn exhausted_memory_is_null_with_enomem_and_comes_back() {
     for size in ["24", "1000", "40000", "300000"] {
         story("exhaustion", &[size], None).run().succeeded();

@@ -60,14 +60,11 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// Smallest run that is mapped; many small mappings would cost a system call each.
 pub(super) const LEAST_MAPPING: usize = 1 << 20;
 
-/// Where the first run from the break starts: at a multiple of the first, or of the second where a limit is in the
-/// way. The kernel puts the break of every process elsewhere, in steps of pages; a heap grows up to the
-/// end of a huge page, slabs lie at multiples of the second: so what it takes would differ from run to run, and
-/// from its replay. What is left out in front has no pages.
-const WHOLES: [usize; 2] = [HUGE_PAGE, 64 << 10];
-
-/// Where a later run starts.
-const LATER: [usize; 1] = [16];
+/// Where the first run from the break starts: at a multiple of this, or of [`HUGE_PAGE`] where memory is not limited:
+/// what is left out in front has no pages, but counts. The kernel puts the break of every process elsewhere,
+/// in steps of pages; slabs lie at multiples of this, and a large heap grows to the end of a huge page: so what
+/// it takes would differ from run to run, and from its replay.
+const WHOLE: usize = 64 << 10;
 
 /// The process heap: the program break, and mappings where the break is refused. Or a heap beside
 /// it, with a lot of its own: one type, so that engines and heaps need not exist twice.
@@ -136,12 +133,14 @@ impl System {
         if now.is_null() || self.only_maps {
             return None;
         }
-        let wholes: &[usize] = if self.lowest == usize::MAX { &WHOLES } else { &LATER };
+        let whole = match self.lowest {
+            usize::MAX if call::is_limited() => WHOLE,
+            usize::MAX => HUGE_PAGE,
+            _ => 16,
+        };
+        let start = if now == end { now.addr() } else { round_up(now.addr(), whole) };
         self.lowest = self.lowest.min(now.addr());
-        wholes.iter().find_map(|whole| {
-            let start = if now == end { now.addr() } else { round_up(now.addr(), *whole) };
-            [want, least].into_iter().find_map(|len| Self::raise(now, start, len))
-        })
+        [want, least].into_iter().find_map(|len| Self::raise(now, start, len))
     }
 
     /// Moves the break, which is `now`, so that `len` bytes from `start` on are below it, up to a page's end: so

@@ -125,6 +125,16 @@ pub fn map(hint: *mut u8, len: usize) -> Option<*mut u8> {
     Some(got.cast())
 }
 
+/// Whether a limit is set to the data or to the address space of the process, or the system does not say.
+pub fn is_limited() -> bool {
+    [libc::RLIMIT_DATA, libc::RLIMIT_AS].into_iter().any(|limit| {
+        let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: writes to `now`, which is ours.
+        let is_said = keeping_errno(|| unsafe { libc::getrlimit(limit, &raw mut now) }) == 0;
+        !is_said || now.rlim_cur != libc::RLIM_INFINITY
+    })
+}
+
 /// Removes the mapping `[at, at + len)`; whether the kernel did.
 pub fn unmap(at: *mut u8, len: usize) -> bool {
     // SAFETY: the caller owns the range; all callers pass what `map` gave or a part of it.
