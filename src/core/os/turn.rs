@@ -25,22 +25,20 @@
 //! - **L6** A place is one thread's for good: what it writes there late, when others have been favourites since,
 //!   meets nobody. A handler that finds its thread asking withdraws that.
 
+mod place;
+
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use super::frame::Frame;
 use super::{call, thread};
+use place::{FREE, Place};
 
-/// Nobody's turn, and nobody's favour.
-const FREE: u64 = 0;
+/// Nobody's favour.
 const NOBODY: u64 = 0;
 
 /// Nobody's favour, while its last owner may be inside. No thread has this number: theirs are odd.
 const LEAVING: u64 = 2 << 32;
-
-/// What stands in the place of a favourite above its frame.
-const ASKS: u64 = 1 << 32;
-const INSIDE: u64 = 2 << 32;
 
 /// Threads that can become favourites in the life of a process; the others take the word.
 const PLACES: usize = 64;
@@ -72,44 +70,16 @@ pub struct Turn {
     places: [Place; PLACES],
 }
 
-/// Where a favourite says what it does ([L6](self)).
-struct Place {
-    owner: AtomicU32,
-    /// That it asks or is inside, and its frame.
-    state: AtomicU64,
-}
-
 /// The right to go on; leaving scope gives it back.
 pub struct Mine<'a> {
     /// The word that says so.
     held: &'a AtomicU64,
 }
 
-impl Place {
-    /// Who is, or becomes, the favourite wants the turn; `None` if it has it.
+impl<'a> Mine<'a> {
     #[inline(always)]
-    fn ask(&self) -> Option<u64> {
-        if self.state.load(Ordering::Relaxed) >= INSIDE {
-            return None;
-        }
-        let frame = u64::from(Frame::here().bits());
-        self.state.store(ASKS | frame, Ordering::Relaxed);
-        Some(frame)
-    }
-
-    /// The turn of who asked, unless a handler has withdrawn that.
-    #[inline(always)]
-    fn go_inside(&self, frame: u64) -> Option<Mine<'_>> {
-        // SAFETY: only the thread whose place it is writes there.
-        let is_inside = unsafe { thread::exchange_alone(self.state.as_ptr(), ASKS | frame, INSIDE | frame) };
-        is_inside.then_some(Mine { held: &self.state })
-    }
-
-    /// Who asked does not go inside: it, or a handler that interrupted it, has found another way.
-    fn withdraw(&self) {
-        if self.state.load(Ordering::Relaxed) & ASKS != 0 {
-            self.state.store(FREE, Ordering::Release);
-        }
+    const fn new(held: &'a AtomicU64) -> Self {
+        Self { held }
     }
 }
 
@@ -132,7 +102,7 @@ impl Turn {
         // [L5]: the processor may turn these round, but for the barrier.
         compiler_fence(Ordering::SeqCst);
         if self.favours.load(Ordering::Acquire) == favour {
-            place.go_inside(frame)
+            place.go_inside(frame).map(Mine::new)
         } else {
             place.withdraw();
             None
@@ -149,14 +119,14 @@ impl Turn {
         let streak = if self.last.replace(me) == me { self.streak.get() + 1 } else { 0 };
         self.streak.set(streak % STREAK);
         let favoured = if streak == STREAK { self.become_favourite(me) } else { None };
-        favoured.or(Some(Mine { held: &self.word }))
+        favoured.or(Some(Mine::new(&self.word)))
     }
 
     /// Whether `me` has the turn ([L3](self)). Then a signal handler asks: it may go on at once.
     fn has(&self, me: u32) -> bool {
         if let Some(place) = self.own_place(me) {
             place.withdraw();
-            if place.state.load(Ordering::Relaxed) != FREE && is_kept(&place.state) {
+            if place.inside().is_some_and(is_kept) {
                 return true;
             }
         }
@@ -172,16 +142,16 @@ impl Turn {
     #[cold]
     #[inline(never)]
     fn become_favourite(&self, me: u32) -> Option<Mine<'_>> {
-        let owned = |owner: u32| self.places.iter().position(|p| p.owner.load(Ordering::Relaxed) == owner);
-        let at = owned(me).or_else(|| owned(0))?;
+        let of = |thread: u32| self.places.iter().position(|place| place.is_of(thread));
+        let at = of(me).or_else(|| of(0))?;
         if !thread::enable_barrier() {
             return None;
         }
         let place = self.place(at);
-        place.owner.store(me, Ordering::Relaxed);
+        place.give_to(me);
         self.favoured.store(at, Ordering::Relaxed);
         // Before anybody can know of the favour: a handler that comes in between finds the turn taken.
-        let turn = place.ask().and_then(|frame| place.go_inside(frame))?;
+        let turn = place.ask().and_then(|frame| place.go_inside(frame)).map(Mine::new)?;
         self.favours.store(u64::from(me) << 32 | at as u64, Ordering::Relaxed);
         self.word.store(FREE, Ordering::Release);
         Some(turn)
@@ -199,7 +169,7 @@ impl Turn {
     #[inline(never)]
     fn disfavour(&self, me: u32) {
         let last = self.place(self.favoured.load(Ordering::Relaxed));
-        if last.owner.load(Ordering::Relaxed) != me {
+        if !last.is_of(me) {
             // Not yet nobody: who comes in between, or after a frame that is gone, has to wait as well.
             self.favours.store(LEAVING, Ordering::Relaxed);
             if !thread::barrier() {
@@ -207,7 +177,7 @@ impl Turn {
                 call::doze();
             }
             let mut round = 0u32;
-            while last.state.load(Ordering::Acquire) != FREE {
+            while !last.is_quiet() {
                 pause(&mut round);
             }
         }
@@ -219,14 +189,14 @@ impl Turn {
     pub fn is_mine(&self) -> bool {
         let me = me();
         owner(self.word.load(Ordering::Relaxed)) == me
-            || self.own_place(me).is_some_and(|place| place.state.load(Ordering::Relaxed) != FREE)
+            || self.own_place(me).is_some_and(|place| !place.is_quiet())
     }
 
     /// The place of the last favourite, if `me` was it: while it is inside, nobody else becomes one.
     #[inline]
     fn own_place(&self, me: u32) -> Option<&Place> {
         let last = self.place(self.favoured.load(Ordering::Relaxed));
-        (last.owner.load(Ordering::Relaxed) == me).then_some(last)
+        last.is_of(me).then_some(last)
     }
 
     #[inline(always)]
@@ -266,9 +236,7 @@ impl Turn {
         if owner(self.word.load(Ordering::Relaxed)) != me {
             self.word.store(FREE, Ordering::Relaxed);
         }
-        for place in self.places.iter().filter(|place| place.owner.load(Ordering::Relaxed) != me) {
-            place.state.store(FREE, Ordering::Relaxed);
-        }
+        self.places.iter().filter(|place| !place.is_of(me)).for_each(Place::clear);
         if owner(self.favours.load(Ordering::Relaxed)) != me {
             self.favours.store(NOBODY, Ordering::Relaxed);
         }
@@ -315,189 +283,4 @@ impl Drop for Mine<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    // SAFETY: the cells are the holder's.
-    unsafe impl Sync for Turn {}
-
-    fn turn() -> Turn {
-        // SAFETY: zero is a free one.
-        unsafe { core::mem::zeroed() }
-    }
-
-    /// A turn whose favourite this thread is.
-    fn favouring() -> Turn {
-        let turn = turn();
-        (0..=STREAK).for_each(|_| drop(turn.enter().expect("free")));
-        assert_eq!(owner(turn.favours.load(Ordering::Relaxed)), me());
-        turn
-    }
-
-    /// Asks as far below as a signal handler, or farther.
-    #[inline(never)]
-    fn below(turn: &Turn) -> Option<Mine<'_>> {
-        let room = core::hint::black_box([0u8; 4096]);
-        let mine = turn.enter();
-        core::hint::black_box(room);
-        mine
-    }
-
-    #[test]
-    fn a_thread_is_refused_the_turn_that_it_has() {
-        for turn in [turn(), favouring()] {
-            let first = turn.enter();
-            let second = below(&turn);
-
-            assert!(first.is_some());
-            assert!(second.is_none());
-            assert!(turn.is_mine(), "the refusal gave it back");
-            drop(first);
-            assert!(!turn.is_mine());
-        }
-    }
-
-    #[test]
-    fn a_turn_whose_frame_is_gone_is_given_back_by_its_thread() {
-        for turn in [turn(), favouring()] {
-            core::mem::forget(below(&turn).expect("free"));
-
-            drop(turn.enter().expect("above"));
-
-            assert!(!turn.is_mine());
-            std::thread::scope(|scope| {
-                scope.spawn(|| drop(turn.enter().expect("a turn")));
-            });
-        }
-    }
-
-    #[test]
-    fn a_favourite_that_lost_the_favour_within_its_turn_is_refused_it_again() {
-        let turn = favouring();
-        let mine = turn.enter();
-
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| drop(turn.enter().expect("a turn")));
-            while owner(turn.favours.load(Ordering::Relaxed)) == me() {
-                std::thread::yield_now();
-            }
-            assert!(below(&turn).is_none());
-            assert!(!other.is_finished());
-            drop(mine);
-        });
-
-        assert!(turn.enter().is_some());
-    }
-
-    /// Runs `other` in a thread of its own, to its end.
-    fn elsewhere<T: Send>(other: impl FnOnce() -> T + Send) -> T {
-        std::thread::scope(|scope| scope.spawn(other).join().expect("no panic"))
-    }
-
-    #[test]
-    fn who_asks_when_it_is_no_favourite_any_more_frees_nobody_elses_turn() {
-        let turn = favouring();
-        let place = turn.own_place(me()).expect("the favourite's");
-        elsewhere(|| {
-            (0..STREAK).for_each(|_| drop(turn.enter().expect("free")));
-            core::mem::forget(turn.enter());
-        });
-
-        assert!(place.ask().is_some());
-        place.withdraw();
-
-        assert!(turn.places.iter().any(|place| place.state.load(Ordering::Relaxed) >= INSIDE));
-    }
-
-    #[test]
-    fn a_handler_of_a_thread_that_asks_goes_first() {
-        let turn = favouring();
-        let place = turn.own_place(me()).expect("the favourite's");
-        let frame = place.ask().expect("outside");
-
-        let handlers = below(&turn);
-
-        assert!(turn.is_mine());
-        assert!(handlers.is_some());
-        drop(handlers);
-        assert!(place.go_inside(frame).is_none(), "what the handler withdrew");
-    }
-
-    #[test]
-    fn a_handler_waits_for_the_favourite_for_whom_its_thread_did_not_wait_yet() {
-        let turn = favouring();
-        let mine = turn.enter();
-
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| {
-                assert!(turn.take(me()), "the word is free");
-                below(&turn).is_none()
-            });
-            while owner(turn.favours.load(Ordering::Relaxed)) == me() {
-                std::thread::yield_now();
-            }
-            assert!(!other.is_finished());
-            drop(mine);
-            assert!(other.join().expect("no panic"));
-        });
-    }
-
-    #[test]
-    fn who_has_just_become_the_favourite_is_refused_a_second_turn() {
-        let turn = turn();
-        (0..STREAK).for_each(|_| drop(turn.enter().expect("free")));
-
-        let first = turn.enter();
-
-        assert_eq!(owner(turn.favours.load(Ordering::Relaxed)), me());
-        assert!(below(&turn).is_none());
-        drop(first);
-        assert!(!turn.is_mine());
-    }
-
-    #[test]
-    fn threads_without_a_place_take_the_word() {
-        let turn = turn();
-        let fill = |place: &Place| place.owner.store(2, Ordering::Relaxed);
-        turn.places.iter().for_each(fill);
-
-        (0..=2 * STREAK).for_each(|_| drop(turn.enter().expect("free")));
-
-        assert_eq!(turn.favours.load(Ordering::Relaxed), NOBODY);
-    }
-
-    /// Threads that take as many turns as they are told, each time in so many pieces, lose nothing.
-    fn count(turns: &[u64]) {
-        let turn = turn();
-        let sum = AtomicU64::new(0);
-
-        std::thread::scope(|scope| {
-            for &turns in turns {
-                let (turn, sum) = (&turn, &sum);
-                scope.spawn(move || {
-                    for _ in 0..turns {
-                        let _mine = turn.enter().expect("a turn");
-                        sum.store(sum.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-                    }
-                });
-            }
-        });
-
-        assert_eq!(sum.load(Ordering::Relaxed), turns.iter().sum());
-    }
-
-    #[test]
-    fn four_threads_never_lose_an_increment() {
-        count(&[20_000; 4]);
-    }
-
-    #[test]
-    fn a_favourite_and_others_that_come_now_and_then_lose_none() {
-        let now_and_then: Vec<u64> = (0..40).map(|n| 1 + n % 3).collect();
-
-        for _ in 0..20 {
-            count(&[&[200_000][..], &now_and_then].concat());
-        }
-    }
-}
+mod tests;
