@@ -80,7 +80,6 @@ impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let Allocator { depot, restless, .. } = self.allocator;
         let resting = if depot.is_used() { depot.resting() } else { 0 };
-        self.state.note_resting(resting);
         let lies_idle = self.state.is_restless(resting);
         if lies_idle != restless.load(Ordering::Relaxed) {
             restless.store(lies_idle, Ordering::Relaxed);

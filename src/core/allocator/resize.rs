@@ -107,6 +107,8 @@ impl Allocator {
     }
 
     /// For a handler that must not wait: a mapping with the contents of the old block, which has `has` bytes.
+    #[cold]
+    #[inline(never)]
     fn move_out(&self, payload: *mut u8, has: usize, len: usize) -> Option<Grant> {
         let grant = self.reentry.allocate(len, ALIGN)?;
         // SAFETY: the old block has so many bytes, and the new one is ours.

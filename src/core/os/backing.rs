@@ -145,6 +145,7 @@ impl System {
 
     /// Moves the break, which is `now`, so that `len` bytes from `start` on are below it, up to a page's end: so
     /// that no page is shared.
+    #[inline(never)]
     fn raise(now: *mut u8, start: usize, len: usize) -> Option<Run> {
         let stop = round_up(start.checked_add(len)?, PAGE);
         if !call::set_break(now.with_addr(stop)) {

@@ -111,12 +111,6 @@ impl State {
         self.settings.cache_budget.unwrap_or_else(|| self.demand.bytes().max(LEAST_RESTING))
     }
 
-    /// So much rests in the depot.
-    #[inline]
-    pub(in crate::allocator) const fn note_resting(&mut self, resting: usize) {
-        self.heap.note_resting(resting + self.spans.free_bytes() + self.spans.fresh_bytes());
-    }
-
     const fn used(&self, resting: usize) -> usize {
         let counts = self.heap.counts();
         let free = counts.free_bytes + self.spans.free_bytes() + self.spans.fresh_bytes();
@@ -129,8 +123,10 @@ impl State {
     }
 
     /// Whether so much lies idle, with the `resting` bytes of the depot, that every call should look
-    /// whether it is time to give it back.
-    pub(in crate::allocator) const fn is_restless(&self, resting: usize) -> bool {
+    /// whether it is time to give it back. The heap learns what rests.
+    #[inline(never)]
+    pub(in crate::allocator) const fn is_restless(&mut self, resting: usize) -> bool {
+        self.heap.note_resting(resting + self.spans.free_bytes() + self.spans.fresh_bytes());
         let most = RESTLESS + self.heap.counts().footprint / 4;
         (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
     }
