@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::{Folder, Outcome, columns, command, compile, library};
+use common::{Folder, columns, compile, under_library};
 
 /// Loses fifty blocks, one of which leads to another, and keeps one; ends with status 7.
 const LEAKY: &str = r#"
@@ -32,11 +32,6 @@ fn leaky(folder: &Folder) -> String {
     let program = folder.file("leaky");
     compile(LEAKY, &program, &["-fno-builtin"]);
     program
-}
-
-/// Runs `heapmm` with the library at hand.
-fn under_library(args: &[&str]) -> Outcome {
-    Outcome::of(command(args).env("HEAPMM_LIB", library()).output().unwrap())
 }
 
 #[test]

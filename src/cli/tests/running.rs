@@ -9,12 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use common::{Folder, Outcome, command, compile, library};
-
-/// Runs `heapmm` with the library at hand.
-fn under_library(args: &[&str]) -> Outcome {
-    Outcome::of(command(args).env("HEAPMM_LIB", library()).output().unwrap())
-}
+use common::{Folder, Outcome, command, compile, library, under_library};
 
 #[test]
 fn the_status_of_the_command_is_the_status() {

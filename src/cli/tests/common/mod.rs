@@ -111,6 +111,11 @@ pub fn library() -> &'static Path {
     })
 }
 
+/// Runs the command with `args` and the library at hand.
+pub fn under_library(args: &[&str]) -> Outcome {
+    Outcome::of(command(args).env("HEAPMM_LIB", library()).output().unwrap())
+}
+
 /// Compiles the C program `source` to `target` with `flags`.
 pub fn compile(source: &str, target: &str, flags: &[&str]) {
     let input = format!("{target}.c");
