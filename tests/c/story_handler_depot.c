@@ -10,6 +10,9 @@
 
 enum { BLOCKS = 2000, WORKERS = 2, SECONDS = 2, CALLS = 6 };
 
+/* Microseconds between two signals: more than a handler takes, or nobody gets anywhere. */
+enum { PERIOD = 500 };
+
 static volatile int done;
 static volatile long rounds, handled;
 
@@ -72,7 +75,7 @@ int main(int argc, char **argv)
     for (double end = seconds_now() + SECONDS; seconds_now() < end;) {
         for (int i = 0; i < WORKERS; i++)
             CHECK(pthread_kill(workers[i], SIGUSR1) == 0);
-        usleep(500);
+        usleep(PERIOD);
     }
     done = 1;
     for (int i = 0; i < WORKERS; i++)

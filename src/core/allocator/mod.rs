@@ -80,7 +80,7 @@ impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let Allocator { depot, restless, .. } = self.allocator;
         let resting = if depot.is_used() { depot.resting() } else { 0 };
-        let lies_idle = self.state.is_restless(resting);
+        let lies_idle = self.state.weigh_resting(resting);
         if lies_idle != restless.load(Ordering::Relaxed) {
             restless.store(lies_idle, Ordering::Relaxed);
         }

@@ -174,20 +174,19 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
         let footprint = self.counts.footprint;
         let want = least.max((footprint / 128).clamp(LEAST_GROWTH, MOST_GROWTH));
-        let whole = if footprint >= self.shape.huge && self.fills() { HUGE_PAGE } else { PAGE };
-        let want = round_up(end.addr().checked_add(want)?, whole) - end.addr();
+        let want = round_up(end.addr().checked_add(want)?, self.unit_of_growth()) - end.addr();
         self.backing.grow(end, least, want)
     }
 
-    /// Whether the heap grows since more of it is in use than ever. One that grows though it is not, since nothing
-    /// free fits, is to grow by little.
-    fn fills(&mut self) -> bool {
+    /// What a growth ends at a multiple of: a large heap grows by huge pages where more of it is in use than ever.
+    /// One that grows though it is not, since nothing free fits, is to grow by little.
+    fn unit_of_growth(&mut self) -> usize {
         let in_use = self.counts.used_bytes.saturating_sub(self.tending.resting);
-        let fills = in_use >= self.tending.filled + HUGE_PAGE / 4 * 3;
-        if fills {
-            self.tending.filled = in_use;
+        if self.counts.footprint < self.shape.huge || in_use < self.tending.filled + HUGE_PAGE / 4 * 3 {
+            return PAGE;
         }
-        fills
+        self.tending.filled = in_use;
+        HUGE_PAGE
     }
 
     /// Small blocks and slabs have made a large heap grow, and will fill what `segment` has got behind its

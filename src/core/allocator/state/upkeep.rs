@@ -113,8 +113,11 @@ impl State {
 
     const fn used(&self, resting: usize) -> usize {
         let counts = self.heap.counts();
-        let free = counts.free_bytes + self.spans.free_bytes() + self.spans.fresh_bytes();
-        counts.footprint.saturating_sub(free + resting)
+        counts.footprint.saturating_sub(counts.free_bytes + self.unused_in_slabs() + resting)
+    }
+
+    const fn unused_in_slabs(&self) -> usize {
+        self.spans.free_bytes() + self.spans.fresh_bytes()
     }
 
     /// Whether so much memory lies idle that it should go back before long.
@@ -122,11 +125,11 @@ impl State {
         self.heap.is_idle() && self.settings.purge != 0
     }
 
-    /// Whether so much lies idle, with the `resting` bytes of the depot, that every call should look
-    /// whether it is time to give it back. The heap learns what rests.
+    /// Tells the heap what rests, with the `resting` bytes of the depot; whether so much lies idle that every call
+    /// should look whether it is time to give it back.
     #[inline(never)]
-    pub(in crate::allocator) const fn is_restless(&mut self, resting: usize) -> bool {
-        self.heap.note_resting(resting + self.spans.free_bytes() + self.spans.fresh_bytes());
+    pub(in crate::allocator) const fn weigh_resting(&mut self, resting: usize) -> bool {
+        self.heap.note_resting(resting + self.unused_in_slabs());
         let most = RESTLESS + self.heap.counts().footprint / 4;
         (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
     }
