@@ -118,8 +118,13 @@ impl Turn {
         self.await_favourite(me);
         let streak = if self.last.replace(me) == me { self.streak.get() + 1 } else { 0 };
         self.streak.set(streak % STREAK);
-        let favoured = if streak == STREAK { self.become_favourite(me) } else { None };
-        favoured.or(Some(Mine::new(&self.word)))
+        if streak == STREAK
+            && let Some(mine) = self.become_favourite(me)
+        {
+            return Some(mine);
+        }
+        // Not before: a second right to the word that is dropped frees what another thread has by now.
+        Some(Mine::new(&self.word))
     }
 
     /// Whether `me` has the turn ([L3](self)). Then a signal handler asks: it may go on at once.

@@ -150,6 +150,28 @@ fn threads_without_a_place_take_the_word() {
     assert_eq!(turn.favours.load(Ordering::Relaxed), NOBODY);
 }
 
+/// The word is another thread's from the moment on when the favourite does without it.
+#[test]
+fn who_becomes_the_favourite_gives_the_word_back_once() {
+    let turn = turn();
+
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            for _ in 0..20_000 {
+                while turn.favours.load(Ordering::Relaxed) == NOBODY || !turn.take(me()) {
+                    core::hint::spin_loop();
+                }
+                turn.await_favourite(me());
+                assert_eq!(owner(turn.word.load(Ordering::Relaxed)), me());
+                drop(Mine::new(&turn.word));
+            }
+        });
+        while !other.is_finished() {
+            drop(turn.enter());
+        }
+    });
+}
+
 /// Threads that take as many turns as they are told, each time in so many pieces, lose nothing.
 fn count(turns: &[u64]) {
     let turn = turn();
