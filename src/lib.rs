@@ -21,7 +21,7 @@ use heapmm_core::allocator::Allocator;
 ///
 /// It and all else that begins as zero stands in `.data`: a `.bss` would have the loader clear the
 /// rest of the last page, one more page for every process to touch.
-#[unsafe(link_section = ".data")]
+#[unsafe(link_section = ".data.allocator")]
 static ALLOCATOR: Allocator = Allocator::new(boot::thread_ended);
 
 #[cfg(not(test))]

@@ -46,7 +46,7 @@ const EXPORTED: &[&str] = &[
 
 /// Bytes of code that every process may map: less than what the kernel maps around one page fault. The designs, a
 /// program's own heaps, traces and reports stand apart (`src/layout.ld`): who uses none of them does not touch them.
-const COMMON_CODE: u64 = 56 << 10;
+const COMMON_CODE: u64 = 44 << 10;
 
 /// Bytes of the whole file.
 const SIZE: u64 = 384 << 10;

@@ -64,8 +64,8 @@ pub struct Allocator {
     /// Whether blocks are an engine's, which only the holder of the lock can ask.
     is_design: AtomicBool,
     rooms: Rooms,
-    state: Lock<State>,
     depot: Depot,
+    state: Lock<State>,
 }
 
 /// The state in use, and the thread that uses it.

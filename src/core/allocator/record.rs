@@ -22,6 +22,7 @@ use crate::engine::Kind as Piece;
 use crate::observe::recorder::Recorder;
 use crate::observe::trace::{Call, Kind};
 use crate::os::call;
+use crate::settings::Settings;
 
 /// malloc asks. The bins know the functions of the family by numbers: so each has its own way out of
 /// them, and hands over nothing on the way that stays inside.
@@ -64,13 +65,16 @@ impl Allocator {
     }
 
     /// Begins the trace that the settings want, before the first block.
+    #[inline(always)]
+    pub(super) fn start_recording(&self, state: &mut State) {
+        if !state.settings().trace.bytes().is_empty() {
+            self.record_by(state.settings());
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(super) fn start_recording(&self, state: &mut State) {
-        let settings = state.settings();
-        if settings.trace.bytes().is_empty() {
-            return;
-        }
+    fn record_by(&self, settings: &Settings) {
         let Some(recorder) = Recorder::new(settings.trace.bytes(), settings.trace_parent) else { return };
         if recorder.begin(false) {
             self.recorder.store(core::ptr::from_ref(recorder).cast_mut(), Ordering::Relaxed);
@@ -155,10 +159,17 @@ impl Allocator {
     }
 
     /// Notes the time: the process ends.
+    #[inline]
     pub fn note_end(&self) {
         if let Some(recorder) = self.recorder().filter(|recorder| recorder.is_on()) {
-            let _state = self.enter();
-            recorder.stamp();
+            self.stamp(recorder);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn stamp(&self, recorder: &Recorder) {
+        let _state = self.enter();
+        recorder.stamp();
     }
 }

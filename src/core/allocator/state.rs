@@ -70,13 +70,13 @@ pub struct State {
     spans: Spans,
     tables: Tables,
     settings: Settings,
-    heap: ProcessHeap,
-    /// The time, where a player tells it.
-    told: Told,
     /// Where the policy is no heap of tagged blocks.
     design: Option<&'static mut Design>,
-    /// Mapped blocks that went back: behind everything, since few processes have any.
+    /// The time, where a player tells it.
+    told: Told,
+    /// Mapped blocks that went back.
     gone: Gone,
+    heap: ProcessHeap,
 }
 
 impl State {

@@ -78,6 +78,8 @@ impl Maps {
     pub unsafe fn set_table(&mut self, slots: *mut u8, cap: usize) -> (*mut u8, usize) {
         let old = self.table;
         self.table = Table { slots: slots.cast(), cap };
+        // The first table is a page: one that is read before it is written costs two faults.
+        self.table.put(0, core::ptr::null_mut());
         for n in 0..old.cap {
             let payload = old.at(n);
             if !payload.is_null() {
