@@ -88,10 +88,17 @@ pub unsafe extern "C" fn realloc(payload: *mut c_void, len: usize) -> *mut c_voi
         return malloc(len);
     }
     if len == 0 {
-        ALLOCATOR.release(payload.cast());
-        return ptr::null_mut();
+        return release(payload);
     }
     if len > MOST { out_of_memory() } else { ALLOCATOR.resize(payload.cast(), len).cast() }
+}
+
+/// Frees by realloc: null.
+#[cold]
+#[inline(never)]
+fn release(payload: *mut c_void) -> *mut c_void {
+    ALLOCATOR.release(payload.cast());
+    ptr::null_mut()
 }
 
 /// `realloc` with a product that is checked.

@@ -46,10 +46,14 @@ impl Allocator {
     /// The block has room: only a trace wants to know of it.
     #[inline]
     fn stays(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        if self.recorder().is_some() {
-            self.catch_up();
-            self.note(&resized(payload, payload, len));
-        }
+        if self.recorder().is_none() { payload } else { self.stays_noted(payload, len) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn stays_noted(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        self.catch_up();
+        self.note(&resized(payload, payload, len));
         payload
     }
 
@@ -62,7 +66,8 @@ impl Allocator {
             return Fate::Unknown;
         }
         let has = class::len_of(class);
-        if len <= has && len >= has / 2 { Fate::Stays } else { Fate::Moves(has) }
+        // Neither more than it has nor less than half of it: in one comparison.
+        if has.wrapping_sub(len) <= has / 2 { Fate::Stays } else { Fate::Moves(has) }
     }
 
     #[inline]
@@ -119,6 +124,7 @@ impl Allocator {
     }
 
     /// A new block; where memory is out, one that has room stays.
+    #[inline(never)]
     fn move_if_possible(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
         match self.move_to(payload, has, len) {
             null if null.is_null() && len <= has => self.stays(payload, len),
