@@ -49,7 +49,7 @@ use crate::slab::class;
 use crate::slab::rooms::Rooms;
 use reentry::Reentry;
 
-/// Everything behind malloc, what every call uses in front: a tiny process touches one page of it.
+/// Everything behind malloc, what every call uses in front: a tiny process touches no more than that.
 #[repr(C)]
 pub struct Allocator {
     reentry: Reentry,
