@@ -178,11 +178,13 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.backing.grow(end, least, want)
     }
 
-    /// What a growth ends at a multiple of: a large heap grows by huge pages where more of it is in use than ever.
-    /// One that grows though it is not, since nothing free fits, is to grow by little.
+    /// What a growth ends at a multiple of: a large heap grows by huge pages where more of it is in use than ever, and
+    /// nearly all. One that grows though it is not, since nothing free fits, is to grow by little.
     fn unit_of_growth(&mut self) -> usize {
+        let footprint = self.counts.footprint;
         let in_use = self.counts.used_bytes.saturating_sub(self.tending.resting);
-        if self.counts.footprint < self.shape.huge || in_use < self.tending.filled + HUGE_PAGE / 4 * 3 {
+        let is_full = in_use + footprint / 16 >= footprint;
+        if footprint < self.shape.huge || !is_full || in_use < self.tending.filled + HUGE_PAGE / 4 * 3 {
             return PAGE;
         }
         self.tending.filled = in_use;

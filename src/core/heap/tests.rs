@@ -374,9 +374,9 @@ fn a_large_request_is_served_where_growth_is_never_adjacent() {
     assert!(heap.counts().footprint < 12 << 20, "{}", heap.counts().footprint);
 }
 
-/// What a heap that is large already takes more, the most at a time, for another 8 MiB of which `is_in_use` says
-/// whether they are the program's.
-fn steps_of_a_large_heap(is_in_use: bool) -> usize {
+/// What a heap that is large already takes more, the most at a time, for another 8 MiB; as many bytes rest after
+/// so many of them.
+fn steps_of_a_large_heap(resting: impl Fn(usize) -> usize) -> usize {
     let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
     let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
     let mut place = |resting: usize| {
@@ -388,16 +388,18 @@ fn steps_of_a_large_heap(is_in_use: bool) -> usize {
     let large = (8 << 20) / 10_000;
     (0..large).for_each(|_| _ = place(0));
 
-    let steps = (0..large).map(|n| place(if is_in_use { 0 } else { n * 10_000 }));
+    let steps = (0..large).map(|n| place(resting(n * 10_000)));
     // What was in use before may still bring a large step.
     steps.skip(large / 2).max().unwrap()
 }
 
 #[test]
 fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
-    let filling = steps_of_a_large_heap(true);
-    let creeping = steps_of_a_large_heap(false);
+    let filling = steps_of_a_large_heap(|_| 0);
+    let creeping = steps_of_a_large_heap(|more| more);
+    let sparse = steps_of_a_large_heap(|_| 3 << 20);
 
     assert!(filling > HUGE_PAGE * 9 / 10 && filling <= HUGE_PAGE, "{filling}");
     assert!(creeping < 256 << 10, "{creeping}");
+    assert!(sparse < 256 << 10, "{sparse}");
 }

@@ -125,11 +125,16 @@ impl State {
         self.heap.is_idle() && self.settings.purge != 0
     }
 
-    /// Tells the heap what rests, with the `resting` bytes of the depot; whether so much lies idle that every call
-    /// should look whether it is time to give it back.
+    /// Tells the heap what rests, with the `resting` bytes of the depot: who grows it wants to know.
+    pub(in crate::allocator) const fn note_resting(&mut self, resting: usize) {
+        self.heap.note_resting(resting + self.unused_in_slabs());
+    }
+
+    /// The same at the end of a visit; whether so much lies idle that every call should look whether it is time to
+    /// give it back.
     #[inline(never)]
     pub(in crate::allocator) const fn weigh_resting(&mut self, resting: usize) -> bool {
-        self.heap.note_resting(resting + self.unused_in_slabs());
+        self.note_resting(resting);
         let most = RESTLESS + self.heap.counts().footprint / 4;
         (self.heap.idle_bytes() + resting > most || self.heap.is_settling()) && self.settings.purge != 0
     }
