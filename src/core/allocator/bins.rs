@@ -252,8 +252,6 @@ impl Allocator {
         }
         if self.depot.is_used() {
             self.size_depot(&mut state);
-            // Other threads may have filled or emptied it since the last visit.
-            state.note_resting(self.depot.resting());
         }
         let mut grab = thread.grab(class, most_grab(class));
         let mates = class::line_mates(class);

@@ -42,8 +42,8 @@ type ProcessHeap = Heap<System, AnyIndex>;
 const WORTH_A_SLAB: usize = 4 << 10;
 const LEAST_IN_SLAB: usize = 8;
 
-/// Everything that the lock guards. What every call uses stands in front: the state of a tiny
-/// process lies on one page.
+/// Everything that the lock guards. What every call uses stands in front; of the heap, which comes last, a tiny
+/// process uses the front too.
 #[repr(C)]
 pub struct State {
     ready: bool,

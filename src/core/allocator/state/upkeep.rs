@@ -95,9 +95,10 @@ impl State {
         is_due || grown
     }
 
-    /// Notes how much is in use while `resting` bytes are in the depot; how much may rest there from
-    /// now on, if that is more than before.
+    /// Notes how much is in use while `resting` bytes are in the depot, which other threads may have filled or
+    /// emptied since the last visit; how much may rest there from now on, if that is more than before.
     pub(in crate::allocator) fn note_demand(&mut self, resting: usize) -> Option<usize> {
+        self.note_resting(resting);
         self.demand.note(self.used(resting)).then(|| self.most_resting())
     }
 
@@ -126,7 +127,7 @@ impl State {
     }
 
     /// Tells the heap what rests, with the `resting` bytes of the depot: who grows it wants to know.
-    pub(in crate::allocator) const fn note_resting(&mut self, resting: usize) {
+    const fn note_resting(&mut self, resting: usize) {
         self.heap.note_resting(resting + self.unused_in_slabs());
     }
 
