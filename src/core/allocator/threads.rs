@@ -270,6 +270,7 @@ impl Allocator {
             self.recover(&mut state, 1);
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
+            state.note_company();
             admitted.number.set(state.threads_mut().number());
             (admitted, is_first)
         };

@@ -19,6 +19,9 @@ use crate::policy::FreeIndex;
 /// stops the page faults of all threads.
 const LEAST_GROWTH: usize = 64 << 10;
 const MOST_GROWTH: usize = 4 << 20;
+/// The least where several threads wait for it, but for a heap of less than sixteen times as much: there it is a
+/// sixteenth.
+const LEAST_SHARED_GROWTH: usize = 256 << 10;
 /// The largest block, in bytes, that will be filled if it is a slab: aligned to its own size.
 const LONGEST_DENSE: usize = 64 << 10;
 
@@ -173,7 +176,9 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     /// A run for `least` bytes and those to come.
     fn ask_ahead(&mut self, end: *mut u8, least: usize) -> Option<Run> {
         let footprint = self.counts.footprint;
-        let want = least.max((footprint / 128).clamp(LEAST_GROWTH, MOST_GROWTH));
+        let shared = if self.tending.has_company { LEAST_SHARED_GROWTH.min(footprint / 16) } else { 0 };
+        let step = (footprint / 128).max(shared).clamp(LEAST_GROWTH, MOST_GROWTH);
+        let want = least.max(step);
         let want = round_up(end.addr().checked_add(want)?, self.unit_of_growth()) - end.addr();
         self.backing.grow(end, least, want)
     }

@@ -61,8 +61,8 @@ pub enum Coalesce {
 pub enum Growth {
     /// What is missing, to the byte: for replays that measure utilisation.
     Exact,
-    /// A 128th of the footprint, at least 64 KiB and at most 4 MiB, up to the end of a huge page where a large
-    /// heap fills; what is missing if that is more.
+    /// A 128th of the footprint, at least 64 KiB, or more where several threads wait for it, and at most 4 MiB,
+    /// up to the end of a huge page where a large heap fills; what is missing if that is more.
     Geometric,
 }
 

@@ -42,11 +42,14 @@ pub struct Tending {
     pub(super) resting: usize,
     /// Bytes that were in use when the heap last grew by huge pages.
     pub(super) filled: usize,
+    /// Whether several threads use the heap.
+    pub(super) has_company: bool,
 }
 
 impl Tending {
     /// No sweep yet.
-    pub const NEVER: Self = Self { last: 0, left: 0, is_thick: false, resting: 0, filled: 0 };
+    pub const NEVER: Self =
+        Self { last: 0, left: 0, is_thick: false, resting: 0, filled: 0, has_company: false };
 }
 
 impl<B: Backing, I: FreeIndex> Heap<B, I> {
@@ -77,6 +80,11 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     #[inline]
     pub const fn note_resting(&mut self, bytes: usize) {
         self.tending.resting = bytes;
+    }
+
+    /// Says that several threads use the heap: it grows in larger steps from now on.
+    pub const fn expect_company(&mut self) {
+        self.tending.has_company = true;
     }
 
     /// Sweeps if the last sweep was `interval` ago; `now` and `interval` in milliseconds.

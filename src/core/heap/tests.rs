@@ -393,6 +393,24 @@ fn steps_of_a_large_heap(resting: impl Fn(usize) -> usize) -> usize {
     steps.skip(large / 2).max().unwrap()
 }
 
+/// Growths of a heap up to 8 MiB.
+fn growths(has_company: bool) -> u64 {
+    let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, Shape::DEFAULT);
+    if has_company {
+        heap.expect_company();
+    }
+    (0..(8 << 20) / 10_000).for_each(|_| _ = heap.allocate(Request::of(10_000)).unwrap());
+    heap.counts().grows
+}
+
+/// The lock is held for each, and the kernel stops the page faults of all threads.
+#[test]
+fn a_heap_of_several_threads_grows_less_than_half_as_often() {
+    let (alone, in_company) = (growths(false), growths(true));
+
+    assert!(in_company < alone / 2, "{alone} {in_company}");
+}
+
 #[test]
 fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
     let filling = steps_of_a_large_heap(|_| 0);

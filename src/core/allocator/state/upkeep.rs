@@ -102,6 +102,13 @@ impl State {
         self.demand.note(self.used(resting)).then(|| self.most_resting())
     }
 
+    /// One more thread has come.
+    pub(in crate::allocator) const fn note_company(&mut self) {
+        if self.threads.is_crowd() {
+            self.heap.expect_company();
+        }
+    }
+
     /// A new span of time begins; how much may rest in the depot from now on.
     pub(in crate::allocator) fn turn_demand(&mut self, resting: usize) -> usize {
         self.demand.turn(self.used(resting));
