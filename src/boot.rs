@@ -212,6 +212,7 @@ extern "C" fn end() {
 /// Writes what is due, once; another status for the process, if it has lost blocks.
 fn finish() -> Option<c_int> {
     ALLOCATOR.note_end();
+    ALLOCATOR.look_at_last();
     let due = REPORTS.load(Ordering::Relaxed) && PID.load(Ordering::Relaxed) == file::pid();
     if !due || !REPORTS.swap(false, Ordering::Relaxed) {
         return None;

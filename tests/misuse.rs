@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use support::{FILLED, LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
+use support::{FILLED, LATE, LITERAL, Outcome, Run, UNCACHED, compile, every_kind, root};
 
 /// A block that the default policy may serve from a slab.
 const SMALL: &str = "24";
@@ -220,6 +220,24 @@ bad_calls! {
     realloc_of_a_foreign_mapping_aborts: "bad_realloc_of_a_foreign_mapping", MEDIUM;
     realloc_to_zero_of_a_freed_small_block_aborts: "bad_realloc_to_zero_of_a_freed_block", SMALL;
     realloc_to_zero_of_a_freed_mapped_block_aborts: "bad_realloc_to_zero_of_a_freed_block", MAPPED;
+}
+
+/// Where free looks late it is the next one that finds out, or whoever would open the bin.
+#[test]
+fn a_late_free_finds_a_double_free_before_the_block_is_handed_out_twice() {
+    for way in ["1", "2", "3", "4"] {
+        aborts("late_double_free", way, LATE);
+        // Told to go on, it is asked twice about the block that is resized: by realloc and at the end.
+        if way != "3" {
+            goes_on("late_double_free", way, LATE);
+        }
+
+        let late = run("late_double_free", way, LATE, "abort").text();
+        let at_once = run("late_double_free", way, DEFAULT, "abort").text();
+        assert!(late.contains("not yet"), "{way}: {late}");
+        assert_eq!(late.contains("too late"), way == "4", "{way}: {late}");
+        assert!(!at_once.contains("not yet"), "{way}: {at_once}");
+    }
 }
 
 /// The designs whose blocks have a header beside the program's bytes.

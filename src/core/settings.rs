@@ -103,6 +103,8 @@ pub struct Settings {
     pub cache: bool,
     /// Bytes that the depot behind their caches may keep; `None` goes by the footprint.
     pub cache_budget: Option<usize>,
+    /// The footprint in bytes from which on free looks late at what it gets.
+    pub late: usize,
     /// Milliseconds between sweeps; 0 for never.
     pub purge: u64,
     /// Requests above this many bytes get a mapping of their own; `None` adapts.
@@ -129,6 +131,7 @@ impl Settings {
         shape: Shape { split: 0, coalesce: Coalesce::Immediate, growth: Growth::Exact, keep: 0, huge: 0 },
         cache: false,
         cache_budget: None,
+        late: 0,
         purge: 0,
         mmap_threshold: None,
         verbose: false,
@@ -142,6 +145,7 @@ impl Settings {
         let mut this = Self::UNSETTLED;
         this.shape = Shape::DEFAULT;
         this.cache = true;
+        this.late = 32 << 20;
         this.purge = 300;
         this
     }

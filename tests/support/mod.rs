@@ -39,7 +39,7 @@ pub use report::Report;
 pub use run::{Outcome, Run};
 pub use scratch::Scratch;
 pub use setup::{
-    CHECKED, DEFERRED, FILLED, LITERAL, THREE, UNCACHED, designs, every_kind, policy_of, variables,
+    CHECKED, DEFERRED, FILLED, LATE, LITERAL, THREE, UNCACHED, designs, every_kind, policy_of, variables,
 };
 
 /// The directory of the workspace.

@@ -17,6 +17,9 @@ pub const UNCACHED: Option<&str> = Some("fast,cache=off");
 /// New blocks and freed ones are filled with junk, which sees every call.
 pub const FILLED: Option<&str> = Some("fast,fill=junk");
 
+/// Free looks late at what it gets, as in a large heap of one thread.
+pub const LATE: Option<&str> = Some("fast,late=0");
+
 /// Every process is checked for leaks when it ends.
 pub const CHECKED: Option<&str> = Some("fast,leaks=exit");
 
@@ -31,9 +34,9 @@ pub fn designs() -> impl Iterator<Item = Option<&'static str>> {
     POLICIES.iter().filter(|row| !row.policy.is_tagged()).map(|row| Some(row.name))
 }
 
-/// All that differs in kind: the three, deferred merging, junk, and every design.
+/// All that differs in kind: the three, late looks, deferred merging, junk, and every design.
 pub fn every_kind() -> impl Iterator<Item = Option<&'static str>> {
-    THREE.into_iter().chain([DEFERRED, FILLED]).chain(designs())
+    THREE.into_iter().chain([LATE, DEFERRED, FILLED]).chain(designs())
 }
 
 /// The policy of a setup, as reports name it.

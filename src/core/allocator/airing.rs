@@ -30,7 +30,7 @@ impl Allocator {
     /// Every now and then: what the depot kept and nobody wanted goes back to its rooms, and where
     /// much memory lies idle, what this thread keeps as well. `is_due` says that some milliseconds have
     /// passed since somebody looked.
-    #[inline]
+    #[inline(always)]
     pub(super) fn air(&self, state: &mut State, thread: &Thread, is_due: bool) {
         if state.is_time_to_air(is_due) {
             self.air_now(state, thread);
@@ -167,6 +167,11 @@ impl Allocator {
             state.give(&self.rooms, &[kept]);
         }
         for bin in &thread.bins {
+            if is_orphan {
+                bin.forgo();
+            } else if let Err(suspect) = bin.settle() {
+                self.look_into(suspect, state.settings().errors);
+            }
             while let Some(magazine) = bin.strip() {
                 if is_orphan {
                     // SAFETY: out of its bin it is ours.

@@ -51,7 +51,17 @@ impl Allocator {
     #[inline(never)]
     pub(super) fn allocate_miss(&self, len: usize, thread: &Thread) -> *mut u8 {
         let class = class::class_of(len);
-        let object = self.refill(thread, class).or_else(|| self.scrape_together(thread, class));
+        let bin = bin_of(thread, class);
+        self.settle(bin);
+        let object = match taken(bin.pop()) {
+            // The next requests need not come by here.
+            waited @ Some(_) => {
+                self.reload(thread, class);
+                waited
+            }
+            None => self.refill(thread, class).or_else(|| self.scrape_together(thread, class)),
+        };
+        self.defer(bin);
         self.reopen(thread);
         object.unwrap_or_else(call::out_of_memory)
     }
@@ -153,6 +163,10 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn release_interrupted(&self, object: *mut u8, place: usize, thread: &Thread) {
+        // SAFETY: an object of a bin has sixteen bytes.
+        if unsafe { mark::is_set(object) } {
+            return self.release_slow(object);
+        }
         if !thread.is_own() {
             return match self.attach() {
                 Some(_) => self.keep(object, place),
@@ -183,7 +197,13 @@ impl Allocator {
 
     /// Puts a free object into a bin that has rested, as [`Allocator::draw`] takes one.
     fn put(&self, object: *mut u8, place: usize, thread: &Thread) {
-        if !thread.bin_at(place).push(object) {
+        let bin = thread.bin_at(place);
+        self.settle(bin);
+        // SAFETY: an object of a bin has sixteen bytes.
+        if unsafe { mark::is_set(object) } {
+            return self.release_marked(object, thread);
+        }
+        if !bin.push(object) {
             return self.release_overflow(object, place, thread);
         }
         // SAFETY: the program has given it up.
@@ -197,6 +217,11 @@ impl Allocator {
     pub(super) fn release_overflow(&self, object: *mut u8, place: usize, thread: &Thread) {
         let class = class_at(place);
         let bin = bin_of(thread, class);
+        self.settle(bin);
+        // SAFETY: an object of a bin has sixteen bytes.
+        if unsafe { mark::is_set(object) } {
+            return self.release_marked(object, thread);
+        }
         let is_first = bin.cap() == 0;
         if self.make_room(thread, class).is_some() {
             // SAFETY: the object is free.
@@ -208,6 +233,7 @@ impl Allocator {
         if is_first {
             self.cover(thread, class);
         }
+        self.defer(bin);
         self.reopen(thread);
     }
 
@@ -225,11 +251,7 @@ impl Allocator {
     /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
-        if bin.is_spare_stocked() {
-            bin.swap();
-            return taken(bin.pop());
-        }
-        if self.load_full(thread, class) {
+        if self.reload(thread, class) {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
@@ -242,10 +264,22 @@ impl Allocator {
         taken(Some(*last))
     }
 
+    /// Loads a magazine with objects, if there is one, into an empty bin.
+    #[inline(never)]
+    fn reload(&self, thread: &Thread, class: usize) -> bool {
+        let bin = bin_of(thread, class);
+        if bin.is_spare_stocked() {
+            bin.swap();
+            return true;
+        }
+        self.load_full(thread, class)
+    }
+
     /// Objects from the rooms; `None` in a signal handler that interrupted the holder of the lock.
     /// Beside other threads small objects come by whole lines.
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
+        self.weigh(&state);
         self.air(&mut state, thread, false);
         if state.is_time_to_gather() {
             self.gather(&mut state, thread);
@@ -333,9 +367,12 @@ impl Allocator {
         }
     }
 
-    /// Makes room for one more object in a bin whose loaded magazine is full.
+    /// Makes room for one more object in a bin whose loaded magazine is full, or was full but for the last slot.
     fn make_room(&self, thread: &Thread, class: usize) -> Option<()> {
         let bin = bin_of(thread, class);
+        if bin.room() > 0 {
+            return Some(());
+        }
         if self.is_grown(bin.cap(), class) {
             if bin.is_spare_stocked() {
                 let empty = self.empty_for(thread, class, bin.take_spare());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   allocate: length ─► bin ─► pop ─► still marked? ─► clear the mark
-//!   release:  room ─► start of an object? ─► marked already? ─► bin ─► push, set the mark
+//!   release:  room ─► start of an object? ─► bin ─► marked already? ─► push, set the mark
 //! ```
 //!
 //! Nothing here locks, calls or waits. Every exit to the slow side is a call of a cold function.
@@ -120,19 +120,21 @@ impl Allocator {
     /// Puts a free object into the bin at `place`.
     #[inline(always)]
     pub(super) fn keep(&self, object: *mut u8, place: usize) {
-        // SAFETY: the room says that the object is ours and has sixteen bytes.
-        if unsafe { mark::is_set(object) } {
-            return self.release_slow(object);
-        }
         let thread = Thread::current();
         if thread.busy.get() {
             return self.release_interrupted(object, place, thread);
         }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
-        if !thread.bin_at(place).push(object) {
-            return self.release_overflow(object, place, thread);
+        let bin = thread.bin_at(place);
+        let Some(slot) = bin.slot() else {
+            return self.release_late(object, place, thread);
+        };
+        // SAFETY: the room says that the object is ours and has sixteen bytes.
+        if unsafe { mark::is_set(object) } {
+            return self.release_marked(object, thread);
         }
+        bin.fill(slot, object);
         // SAFETY: as above; the program has given it up.
         unsafe { mark::set(object) };
         compiler_fence(Ordering::SeqCst);

@@ -9,6 +9,7 @@ impl Allocator {
     /// [`thread::spill`] tells it.
     pub fn leaks(&self, sp: usize) -> Result<Leaks, Obstacle> {
         let state = self.enter().ok_or(Obstacle::Inside)?;
+        state.settle_bins();
         let here = core::ptr::from_ref(self).addr();
         let first = thread::main().addr();
         let own = [

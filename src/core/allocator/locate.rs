@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering;
 
 use super::{Allocator, State};
 use crate::block::{Block, WORD};
+use crate::cache::Bin;
 use crate::engine::Held;
 use crate::heap::Fault;
 use crate::slab::class;
@@ -46,14 +47,16 @@ impl Allocator {
         Ok(())
     }
 
-    /// Whether `object` carries the mark and is found among the free ones ([A5](self)).
+    /// Whether `object` carries the mark and is found among the free ones ([A5](self)), or waits in a late bin.
     fn rests(&self, state: &State, class: usize, object: *mut u8) -> bool {
         // SAFETY: every block and object has sixteen readable bytes.
         let marked = unsafe { mark::is_set(object) };
-        marked
-            && (state.threads().iter().any(|thread| thread.bins[class].holds(object))
-                || self.depot.holds(object)
-                || state.spans().is_free(&self.rooms, object))
+        let any_bin = |has: fn(&Bin, *mut u8) -> bool| {
+            state.threads().iter().any(|thread| has(&thread.bins[class], object))
+        };
+        let is_found =
+            || any_bin(Bin::holds) || self.depot.holds(object) || state.spans().is_free(&self.rooms, object);
+        marked && is_found() || any_bin(Bin::defers)
     }
 
     /// Bytes that the program may use at `payload`; 0 for a pointer that is not ours.

@@ -16,6 +16,7 @@ mod bins;
 mod census;
 mod fast;
 mod large;
+mod late;
 mod leaks;
 mod locate;
 mod misuse;
@@ -63,6 +64,8 @@ pub struct Allocator {
     in_slabs: AtomicU64,
     /// Whether blocks are an engine's, which only the holder of the lock can ask.
     is_design: AtomicBool,
+    /// Whether the heap is one thread's, and so large that free looks late at what it gets.
+    is_vast: AtomicBool,
     rooms: Rooms,
     depot: Depot,
     state: Lock<State>,
@@ -118,6 +121,7 @@ impl Allocator {
             in_slabs: AtomicU64::new(0),
             recorder: AtomicPtr::new(core::ptr::null_mut()),
             is_design: AtomicBool::new(false),
+            is_vast: AtomicBool::new(false),
         }
     }
 
@@ -248,7 +252,8 @@ impl Allocator {
     /// Calls `see` with the payload, the bytes and the kind of every piece; whether the heap could
     /// be walked.
     pub fn walk(&self, see: &mut dyn FnMut(*mut u8, usize, Kind)) -> bool {
-        self.enter().map(|state| state.walk(&self.rooms, see)).is_some()
+        let state = self.enter().inspect(Entry::settle_bins);
+        state.map(|state| state.walk(&self.rooms, see)).is_some()
     }
 
     /// Checks every header, footer and count: the number of faults found.

@@ -7,10 +7,16 @@
 //!
 //! The object put in last is taken first: its lines and its page are warm. Between a full and an
 //! empty magazine a loop can swing as it likes without a call of the depot.
+//!
+//! In a large heap a bin may be [`late`].
+
+mod late;
 
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
+
+pub use late::Late;
 
 use super::magazine::Magazine;
 use crate::slab::rooms::BIN;
@@ -23,7 +29,7 @@ pub struct Bin {
     top: Cell<*mut *mut u8>,
     /// Its first slot, or null: there is none.
     low: Cell<*mut *mut u8>,
-    /// Behind its last slot.
+    /// Behind its last slot, or a [late](late) bin's sign.
     high: Cell<*mut *mut u8>,
     /// The other magazine, or null.
     spare: Cell<*mut Magazine>,
@@ -46,17 +52,26 @@ impl Bin {
         Some(object)
     }
 
-    /// Keeps an object; `false` if the magazine is full.
+    /// The slot for the next object; `None` if the magazine is full, or the bin late.
+    #[inline(always)]
+    pub fn slot(&self) -> Option<*mut *mut u8> {
+        let top = self.top.get();
+        (top < self.high.get()).then_some(top)
+    }
+
+    /// Keeps an object in the `slot` for the next one.
+    #[inline(always)]
+    pub fn fill(&self, slot: *mut *mut u8, object: *mut u8) {
+        // SAFETY: [X2]: the first slot without an object.
+        unsafe { slot.write(object) };
+        self.top.set(slot.wrapping_add(1));
+    }
+
+    /// Keeps an object; `false` if the magazine is full, or the bin late.
     #[inline(always)]
     pub fn push(&self, object: *mut u8) -> bool {
-        let top = self.top.get();
-        if top == self.high.get() {
-            return false;
-        }
-        // SAFETY: [X2]: not full, so there is a slot.
-        unsafe { top.write(object) };
-        self.top.set(top.wrapping_add(1));
-        true
+        let slot = self.slot();
+        slot.inspect(|slot| self.fill(*slot, object)).is_some()
     }
 
     /// Objects in the loaded magazine.
@@ -64,12 +79,12 @@ impl Bin {
         slots_between(self.low.get(), self.top.get())
     }
 
-    /// Slots of the loaded magazine.
+    /// Slots of the loaded magazine; the bin is not late.
     pub fn cap(&self) -> usize {
         slots_between(self.low.get(), self.high.get())
     }
 
-    /// Slots without an object.
+    /// Slots without an object; the bin is not late.
     pub fn room(&self) -> usize {
         slots_between(self.top.get(), self.high.get())
     }
@@ -107,7 +122,7 @@ impl Bin {
         self.top.set(low.wrapping_add(count));
     }
 
-    /// Takes the loaded magazine out; null if there was none.
+    /// Takes the loaded magazine out; null if there was none. The bin is not late.
     pub fn unload(&self) -> *mut Magazine {
         let (low, count) = (self.low.get(), self.count());
         for place in [&self.low, &self.high, &self.top] {
@@ -150,9 +165,9 @@ impl Bin {
         found
     }
 
-    /// Calls `see` with every object of both magazines. The bin may be another thread's, or be in
-    /// somebody's hands whom a signal handler interrupted: a magazine that is being exchanged
-    /// counts as empty. The caller holds the state, without which no magazine goes back to the heap.
+    /// Calls `see` with every object of both magazines, and with the one that waits. The bin may be another
+    /// thread's, or be in somebody's hands whom a signal handler interrupted: a magazine that is being
+    /// exchanged counts as empty. The caller holds the state, without which no magazine goes back to the heap.
     pub fn each(&self, mut see: impl FnMut(*mut u8)) {
         let (low, top) = (glimpse(&self.low), glimpse(&self.top));
         if !low.is_null() {
@@ -162,6 +177,9 @@ impl Bin {
             let count = count.filter(|count| *count <= cap).unwrap_or(0);
             // SAFETY: within the magazine.
             (0..count).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
+            // SAFETY: as above.
+            let late = unsafe { late::glimpsed(glimpse(&self.high), low) };
+            late.map(Late::object).filter(|object| !object.is_null()).into_iter().for_each(&mut see);
         }
         let spare = glimpse(&self.spare);
         if !spare.is_null() {
@@ -192,6 +210,18 @@ mod tests {
         slots: [*mut u8; SLOTS],
     }
 
+    impl Bin {
+        /// Without magazines.
+        pub(super) const fn empty() -> Self {
+            Self {
+                top: Cell::new(ptr::null_mut()),
+                low: Cell::new(ptr::null_mut()),
+                high: Cell::new(ptr::null_mut()),
+                spare: Cell::new(ptr::null_mut()),
+            }
+        }
+    }
+
     fn filled() -> Filled {
         let magazine = Magazine { next: ptr::null_mut(), count: SLOTS as u32, cap: SLOTS as u32 };
         Filled { magazine, slots: [ptr::dangling_mut(); SLOTS] }
@@ -207,12 +237,7 @@ mod tests {
     #[test]
     fn a_bin_between_two_magazines_counts_as_empty() {
         let (mut old, mut new) = (filled(), filled());
-        let bin = Bin {
-            top: Cell::new(ptr::null_mut()),
-            low: Cell::new(ptr::null_mut()),
-            high: Cell::new(ptr::null_mut()),
-            spare: Cell::new(ptr::null_mut()),
-        };
+        let bin = Bin::empty();
         bin.load(&raw mut old.magazine);
         assert_eq!(seen(&bin), SLOTS);
 

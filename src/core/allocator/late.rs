@@ -1,0 +1,155 @@
+//! In a large heap of one thread free looks late at what it gets: its line is in no cache, and the processor would
+//! stand still until it has come.
+//!
+//! ```text
+//!   release:  the object before it, here by now ─► marked? handed out since? ─► push, set its mark
+//!             this one ─► asked for ─► it waits in the bin for the next release of its class
+//! ```
+//!
+//! A block that is freed twice in a row is caught at once as ever; one with others between at the next free of its
+//! class, or before its bin is opened, whatever comes first. Nobody gets it meanwhile:
+//!
+//! - **A8** What waits is put in if it carries no mark and was not taken out of the same magazine since it came. No other
+//!   magazine is loaded in between, and there is no other thread that could have taken it out of one.
+
+use core::sync::atomic::{Ordering, compiler_fence};
+
+use super::state::State;
+use super::{Allocator, Entry, Misuse};
+use crate::cache::Thread;
+use crate::cache::bin::{Bin, Late};
+use crate::heap::Fault;
+use crate::settings::Errors;
+use crate::slab::mark;
+
+impl Allocator {
+    /// Puts a free object into the bin at `place`, which is late or full.
+    #[inline(never)]
+    pub(super) fn release_late(&self, object: *mut u8, place: usize, thread: &Thread) {
+        let bin = thread.bin_at(place);
+        let Some(late) = bin.late().filter(|_| self.is_vast.load(Ordering::Relaxed)) else {
+            return self.release_overflow(object, place, thread);
+        };
+        mark::expect(object);
+        let before = late.object();
+        if before.is_null() || before == object || !bin.is_plainly_free(late) {
+            return self.release_doubted(object, place, thread, late);
+        }
+        self.advance(object, place, thread, late);
+    }
+
+    /// What waits is put in, and `object` waits.
+    #[inline(always)]
+    fn advance(&self, object: *mut u8, place: usize, thread: &Thread, late: Late) {
+        let (bin, before) = (thread.bin_at(place), late.object());
+        if !bin.advance(late, object) {
+            bin.put_off(late, object);
+            return self.release_overflow(before, place, thread);
+        }
+        // SAFETY: the room said that it is ours and has sixteen bytes; the program has given it up.
+        unsafe { mark::set(before) };
+        compiler_fence(Ordering::SeqCst);
+        thread.busy.set(false);
+    }
+
+    /// The same where nothing waits, or what waits is not plainly free.
+    #[cold]
+    #[inline(never)]
+    fn release_doubted(&self, object: *mut u8, place: usize, thread: &Thread, late: Late) {
+        let (bin, before) = (thread.bin_at(place), late.object());
+        if before == object {
+            return self.release_marked(object, thread);
+        }
+        let is_free = before.is_null() || bin.is_free(late);
+        if is_free && !before.is_null() {
+            return self.advance(object, place, thread, late);
+        }
+        bin.put_off(late, object);
+        self.reopen(thread);
+        if !is_free {
+            self.accuse(before);
+        }
+    }
+
+    /// An object that waited must not be put in.
+    #[cold]
+    #[inline(never)]
+    fn accuse(&self, suspect: *mut u8) {
+        self.look_into(suspect, self.settings().errors);
+    }
+
+    /// An object that carries the mark, or waits already.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn release_marked(&self, object: *mut u8, thread: &Thread) {
+        self.reopen(thread);
+        self.release_slow(object);
+    }
+
+    /// The same for who knows the settings. An object that is not marked was handed out since it came.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_into(&self, suspect: *mut u8, errors: Errors) {
+        // SAFETY: an object of a bin has sixteen bytes.
+        if unsafe { mark::is_set(suspect) } {
+            return self.release_slow(suspect);
+        }
+        Misuse { call: "free", payload: suspect, fault: Fault::Freed }.report(errors);
+    }
+
+    /// The process ends: what waits is looked at.
+    #[inline]
+    pub fn look_at_last(&self) {
+        if self.is_vast.load(Ordering::Relaxed) {
+            self.settle_all();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_all(&self) {
+        if let Some(state) = self.enter() {
+            state.settle_bins();
+        }
+    }
+
+    /// The bin is late no longer.
+    #[inline]
+    pub(super) fn settle(&self, bin: &Bin) {
+        if let Err(suspect) = bin.settle() {
+            self.accuse(suspect);
+        }
+    }
+
+    /// Makes a bin late in a large heap of one thread.
+    #[inline]
+    pub(super) fn defer(&self, bin: &Bin) {
+        if self.is_vast.load(Ordering::Relaxed) {
+            bin.defer();
+        }
+    }
+
+    /// Notes whether the heap is large, and one thread's, and no trace is written, for which all bins rest.
+    #[inline]
+    pub(super) fn weigh(&self, state: &State) {
+        let is_vast = state.heap().counts().footprint >= state.settings().late
+            && !state.threads().is_crowd()
+            && self.recorder().is_none();
+        if is_vast != self.is_vast.load(Ordering::Relaxed) {
+            self.is_vast.store(is_vast, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// No bin of this thread is late any longer: what waits is not marked, and who looks at the heap would take it for a
+    /// used one.
+    pub(super) fn settle_bins(&self) {
+        if self.was_closed || !self.thread.is_own() {
+            return;
+        }
+        for suspect in self.thread.bins.iter().filter_map(|bin| bin.settle().err()) {
+            self.allocator.look_into(suspect, self.state.settings().errors);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/* A block is freed, then another one, then the first again, where free may look at it late. What finds it out is told
+ * by the number: 1 the next free, 2 the next free after malloc has handed the block out, 3 realloc, 4 the end. */
+#include "misuse.h"
+
+enum { SIZE = 48, COUNT = 400, LEFT = 40 };
+
+int main(int argc, char **argv)
+{
+    static char *blocks[COUNT];
+    size_t way = number(argc, argv);
+    for (int i = 0; i < COUNT; i++)
+        blocks[i] = block_of(SIZE);
+    for (int i = 0; i < COUNT - LEFT; i++)
+        free(blocks[i]);
+
+    char *block = blocks[COUNT - 1], *again = NULL;
+    fault_is(block);
+    free(block);
+    free(blocks[COUNT - 2]);
+    free(block);
+    say(1, "not yet\n");
+    if (way == 2)
+        for (int i = 0; i < LEFT && again != block; i++)
+            again = block_of(SIZE);
+    if (way == 3)
+        (void)!realloc(block, 100 * SIZE);
+    else if (way != 4)
+        free(blocks[COUNT - 3]);
+    say(1, "too late\n");
+
+    /* Told to go on, nobody else gets what has an owner. */
+    if (again == block)
+        for (int i = 0; i < COUNT; i++)
+            CHECK(block_of(SIZE) != block);
+    return survived();
+}
