@@ -11,7 +11,7 @@ mod tools;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{LITERAL, Outcome, Run, THREE, compile, designs, variables};
+use crate::support::{LATE, LITERAL, Outcome, Run, THREE, compile, designs, variables};
 
 /// The setups that a story runs under, where the literal one is quick enough.
 const POLICIES: [Option<&str>; 3] = THREE;

@@ -1,6 +1,6 @@
 //! Stories 4, 8, 9, 13 and 18: threads.
 
-use super::{LITERAL, POLICIES, story};
+use super::{LATE, LITERAL, POLICIES, story};
 
 #[test]
 fn story_04_twenty_thousand_threads_leave_nothing_behind() {
@@ -62,6 +62,7 @@ fn figures_can_be_asked_for_while_other_threads_allocate() {
 #[test]
 fn story_13_a_handler_that_allocates_neither_hangs_nor_corrupts() {
     story("handler", &["60000"], None).run().succeeded();
+    story("handler", &["4000"], LATE).run().succeeded();
 }
 
 #[test]
