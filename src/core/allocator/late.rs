@@ -78,14 +78,6 @@ impl Allocator {
         self.look_into(suspect, self.settings().errors);
     }
 
-    /// An object that carries the mark, or waits already.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn release_marked(&self, object: *mut u8, thread: &Thread) {
-        self.reopen(thread);
-        self.release_slow(object);
-    }
-
     /// The same for who knows the settings. An object that is not marked was handed out since it came.
     #[cold]
     #[inline(never)]

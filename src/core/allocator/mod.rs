@@ -14,6 +14,7 @@ mod airing;
 mod aligned;
 mod bins;
 mod census;
+mod closed;
 mod fast;
 mod large;
 mod late;
