@@ -78,6 +78,13 @@ fn story_13_a_handler_takes_the_large_block_that_its_thread_kept() {
 }
 
 #[test]
+fn story_13_what_a_handler_over_the_holder_frees_serves_it_again() {
+    for policy in POLICIES {
+        story("over_holder", &[], policy).run().succeeded();
+    }
+}
+
+#[test]
 fn story_13_a_handler_that_allocates_is_safe_under_the_literal_policy() {
     story("handler", &["4000"], LITERAL).run().succeeded();
 }
