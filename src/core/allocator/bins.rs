@@ -53,14 +53,10 @@ impl Allocator {
         let class = class::class_of(len);
         let bin = bin_of(thread, class);
         self.settle(bin);
-        let object = match taken(bin.pop()) {
-            // The next requests need not come by here.
-            waited @ Some(_) => {
-                self.reload(thread, class);
-                waited
-            }
-            None => self.refill(thread, class).or_else(|| self.scrape_together(thread, class)),
-        };
+        // What waited stays for later if there is a stock.
+        let waited = if bin.is_spare_stocked() { None } else { taken(bin.pop()) };
+        let object =
+            waited.or_else(|| self.refill(thread, class)).or_else(|| self.scrape_together(thread, class));
         self.defer(bin);
         self.reopen(thread);
         object.unwrap_or_else(call::out_of_memory)
@@ -275,7 +271,7 @@ impl Allocator {
             return Some(());
         }
         if self.is_grown(bin.cap(), class) {
-            if bin.is_spare_stocked() {
+            if bin.is_spare_full() {
                 let empty = self.empty_for(thread, class, bin.take_spare());
                 bin.keep_spare(empty);
             }

@@ -32,17 +32,17 @@ impl Allocator {
         };
         mark::expect(object);
         let before = late.object();
-        if before.is_null() || before == object || !bin.is_plainly_free(late) {
+        if before.is_null() || before == object || !bin.is_plainly_free(late, before) {
             return self.release_doubted(object, place, thread, late);
         }
-        self.advance(object, place, thread, late);
+        self.advance(before, object, place, thread, late);
     }
 
-    /// What waits is put in, and `object` waits.
+    /// What waits, `before`, is put in, and `object` waits.
     #[inline(always)]
-    fn advance(&self, object: *mut u8, place: usize, thread: &Thread, late: Late) {
-        let (bin, before) = (thread.bin_at(place), late.object());
-        if !bin.advance(late, object) {
+    fn advance(&self, before: *mut u8, object: *mut u8, place: usize, thread: &Thread, late: Late) {
+        let bin = thread.bin_at(place);
+        if !bin.advance(late, before, object) {
             bin.put_off(late, object);
             return self.release_overflow(before, place, thread);
         }
@@ -62,7 +62,7 @@ impl Allocator {
         }
         let is_free = before.is_null() || bin.is_free(late);
         if is_free && !before.is_null() {
-            return self.advance(object, place, thread, late);
+            return self.advance(before, object, place, thread, late);
         }
         bin.put_off(late, object);
         self.reopen(thread);

@@ -100,6 +100,12 @@ impl Bin {
         unsafe { self.spare.get().as_ref() }.is_some_and(|spare| spare.count > 0)
     }
 
+    /// Whether the spare has no slot left.
+    pub fn is_spare_full(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { self.spare.get().as_ref() }.is_some_and(|spare| spare.count == spare.cap)
+    }
+
     /// The spare becomes the loaded magazine, and the loaded one the spare.
     pub fn swap(&self) {
         let spare = self.take_spare();

@@ -25,16 +25,37 @@ const LEAST_LATE: usize = 16;
 const FEW: usize = 3;
 const _: () = assert!(size_of::<Magazine>() + WORD >= FEW * size_of::<*mut u8>());
 
-/// The last slot of a late bin's magazine: an object waits there, or null.
+/// A late bin's magazine.
 #[derive(Clone, Copy, Debug)]
-pub struct Late(*mut *mut u8);
+pub struct Late {
+    low: *mut *mut u8,
+    /// The last slot: an object waits there, or null.
+    last: *mut *mut u8,
+}
 
 impl Late {
     /// The object that waits, or null.
     #[inline(always)]
     pub fn object(self) -> *mut u8 {
         // SAFETY: a slot, and never without a pointer while the bin is late.
-        unsafe { self.0.read() }
+        unsafe { self.last.read() }
+    }
+
+    /// Where the top was when the object came that waits.
+    #[inline(always)]
+    fn then(self) -> *mut *mut u8 {
+        // SAFETY: [X1](super): the magazine is the bin's.
+        let offset = unsafe { (*Magazine::of_slots(self.low)).count };
+        self.low.wrapping_byte_add(offset as usize)
+    }
+
+    /// Lets `object` wait, and notes that the top is at `top`, in bytes behind the first slot.
+    #[inline(always)]
+    fn wait(self, object: *mut u8, top: *mut *mut u8) {
+        // SAFETY: as above; what is loaded does not count its objects there.
+        unsafe { (*Magazine::of_slots(self.low)).count = (top.addr() - self.low.addr()) as u32 };
+        // SAFETY: a slot.
+        unsafe { self.last.write(object) };
     }
 }
 
@@ -43,43 +64,38 @@ impl Bin {
     #[inline(always)]
     pub fn late(&self) -> Option<Late> {
         // SAFETY: [X1](super): late is a bin with a magazine, which is its own.
-        (self.high.get() == LATE).then(|| unsafe { last_of(self.low.get()) })
+        (self.high.get() == LATE).then(|| unsafe { late_of(self.low.get()) })
     }
 
-    /// Lets `object` wait in a late bin, in which nothing waits any more, and notes where the top is now.
+    /// Lets `object` wait in a late bin, in which nothing waits any more.
     #[inline(always)]
     pub fn put_off(&self, late: Late, object: *mut u8) {
-        let magazine = Magazine::of_slots(self.low.get());
-        // SAFETY: [X1](super): the magazine is the bin's.
-        unsafe { (*magazine).count = self.count() as u32 };
-        // SAFETY: a slot.
-        unsafe { late.0.write(object) };
+        late.wait(object, self.top.get());
     }
 
-    /// Puts in what waits, and lets `object` wait; `false` if there is no slot for it.
+    /// Puts in `before`, which waits, and lets `object` wait; `false` if there is no slot for it.
     #[inline(always)]
-    pub fn advance(&self, late: Late, object: *mut u8) -> bool {
+    pub fn advance(&self, late: Late, before: *mut u8, object: *mut u8) -> bool {
         let top = self.top.get();
-        if top == late.0 {
+        if top == late.last {
             return false;
         }
-        self.fill(top, late.object());
-        self.put_off(late, object);
+        self.fill(top, before);
+        late.wait(object, top.wrapping_add(1));
         true
     }
 
     /// Whether it is plain that what waits may be put in: it does not carry the mark, and has not been handed out
     /// since it came. If not, [`Bin::is_free`] knows.
     #[inline(always)]
-    pub fn is_plainly_free(&self, late: Late) -> bool {
-        let object = late.object();
+    pub fn is_plainly_free(&self, late: Late, object: *mut u8) -> bool {
         // What was taken out since stands where it stood. How much that is cannot be foretold: as a rule it is among
         // the last few, and they are all looked at.
-        let few = self.then().wrapping_sub(FEW);
+        let few = late.then().wrapping_sub(FEW);
         // Word by word: some may be on their way to memory, where a wider load would have to wait for them.
         // SAFETY: slots of the magazine, or words before them.
         let is = |n: usize| unsafe { few.wrapping_add(n).read_volatile() } == object;
-        let is_seen = is(0) | is(1) | is(2);
+        let is_seen = is(0) || is(1) || is(2);
         // SAFETY: an object has sixteen bytes.
         !is_seen && few <= self.top.get() && !unsafe { mark::is_set(object) }
     }
@@ -87,7 +103,7 @@ impl Bin {
     /// Whether what waits in a late bin may be put in.
     #[inline(never)]
     pub fn is_free(&self, late: Late) -> bool {
-        let (object, then) = (late.object(), self.then());
+        let (object, then) = (late.object(), late.then());
         let mut slot = self.top.get();
         while slot < then {
             // SAFETY: [X2]: it was below the top.
@@ -100,14 +116,6 @@ impl Bin {
         !unsafe { mark::is_set(object) }
     }
 
-    /// Where the top of a late bin was when the object came that waits.
-    #[inline(always)]
-    fn then(&self) -> *mut *mut u8 {
-        let low = self.low.get();
-        // SAFETY: [X1](super): the magazine is the bin's.
-        low.wrapping_add(unsafe { (*Magazine::of_slots(low)).count } as usize)
-    }
-
     /// Makes the bin late, if its magazine is large, not full, and has something for the next request: what
     /// waits is not to be had without the slow side.
     #[inline(never)]
@@ -115,9 +123,9 @@ impl Bin {
         let is_between = self.late().is_none() && self.count() > 0 && self.room() > 0;
         if is_between && self.cap() >= LEAST_LATE {
             // SAFETY: as in `late`.
-            let last = unsafe { last_of(self.low.get()) };
+            let late = unsafe { late_of(self.low.get()) };
             // SAFETY: not full: the last slot is free.
-            unsafe { last.0.write(ptr::null_mut()) };
+            unsafe { late.last.write(ptr::null_mut()) };
             self.high.set(LATE);
         }
     }
@@ -131,7 +139,7 @@ impl Bin {
     #[cold]
     #[inline(never)]
     fn settle_late(&self, late: Late) -> Result<(), *mut u8> {
-        self.high.set(late.0.wrapping_add(1));
+        self.high.set(late.last.wrapping_add(1));
         let object = late.object();
         if object.is_null() {
             return Ok(());
@@ -148,7 +156,7 @@ impl Bin {
     /// The bin is late no longer, and what waited is given up.
     pub fn forgo(&self) {
         if let Some(late) = self.late() {
-            self.high.set(late.0.wrapping_add(1));
+            self.high.set(late.last.wrapping_add(1));
         }
     }
 
@@ -165,19 +173,19 @@ impl Bin {
 /// `low` is the first slot of a magazine.
 pub(super) unsafe fn glimpsed(high: *mut *mut u8, low: *mut *mut u8) -> Option<Late> {
     // SAFETY: the caller's promise.
-    (high == LATE).then(|| unsafe { last_of(low) })
+    (high == LATE).then(|| unsafe { late_of(low) })
 }
 
-/// The last slot of the magazine whose first one is `low`.
+/// The magazine whose first slot is `low`, as a late bin's.
 ///
 /// # Safety
 ///
 /// It is a magazine.
 #[inline(always)]
-unsafe fn last_of(low: *mut *mut u8) -> Late {
+unsafe fn late_of(low: *mut *mut u8) -> Late {
     // SAFETY: the caller's promise.
     let cap = unsafe { (*Magazine::of_slots(low)).cap } as usize;
-    Late(low.wrapping_add(cap).wrapping_sub(1))
+    Late { low, last: low.wrapping_add(cap).wrapping_sub(1) }
 }
 
 #[cfg(test)]
@@ -225,14 +233,14 @@ mod tests {
             return Err(object);
         }
         let is_free = before.is_null() || bin.is_free(late);
-        assert!(is_free || !bin.is_plainly_free(late), "plain, and not true");
+        assert!(is_free || !bin.is_plainly_free(late, before), "plain, and not true");
         if before.is_null() || !is_free {
             bin.put_off(late, object);
             return if is_free { Ok(()) } else { Err(before) };
         }
         // SAFETY: an object has sixteen bytes.
         unsafe { mark::set(before) };
-        assert!(bin.advance(late, object), "full");
+        assert!(bin.advance(late, before, object), "full");
         Ok(())
     }
 
