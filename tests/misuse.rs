@@ -243,6 +243,15 @@ fn a_late_free_finds_a_double_free_before_the_block_is_handed_out_twice() {
     }
 }
 
+/// Of what lies on a page that a sparse slab gave back no mark is left.
+#[test]
+fn double_free_on_a_page_that_went_back_aborts() {
+    for policy in [DEFAULT, LATE] {
+        aborts("double_free_on_a_page_that_went_back", "400", policy);
+        goes_on("double_free_on_a_page_that_went_back", "400", policy);
+    }
+}
+
 /// The designs whose blocks have a header beside the program's bytes.
 const FREELIST: Option<&str> = Some("freelist");
 const FAMILIES: Option<&str> = Some("families");

@@ -1,6 +1,6 @@
 //! Stories 10, 11 and 12: memory is given back, is not hoarded, and may run out.
 
-use super::{LITERAL, POLICIES, figures, story, without};
+use super::{LATE, LITERAL, POLICIES, figures, story, without};
 use crate::support::{Run, library};
 
 const MIB: i64 = 1 << 20;
@@ -29,6 +29,12 @@ fn a_tagged_block_of_a_size_that_has_slabs_goes_to_the_heap() {
 #[test]
 fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
     story("wander", &[], None).run().succeeded();
+}
+
+#[test]
+fn story_10_pages_beside_a_few_survivors_go_back() {
+    story("survivors", &["130"], None).run().succeeded().report();
+    story("survivors", &["130"], LATE).run().succeeded();
 }
 
 #[test]

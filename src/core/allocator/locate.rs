@@ -34,7 +34,7 @@ impl Allocator {
         if offset % len != 0 {
             return Err(Fault::Interior(payload.addr() - offset % len));
         }
-        if !state.spans().is_carved(&self.rooms, payload) {
+        if !state.spans().may_be_held(&self.rooms, payload) {
             return Err(Fault::Freed);
         }
         if self.rests(state, class, payload) { Err(Fault::Freed) } else { Ok(Held { payload, len }) }

@@ -63,6 +63,8 @@ pub struct State {
     known_segments: usize,
     /// The most bytes that heap and mapped blocks ever had together.
     peak: usize,
+    /// The footprint when sparse slabs last gave pages back.
+    hollowed_at: usize,
     maps: Maps,
     threads: Threads,
     /// Blocks of each slab class that are tagged: it has no slab yet, or had none.
@@ -94,6 +96,7 @@ impl State {
             known_end: 0,
             known_segments: 0,
             peak: 0,
+            hollowed_at: 0,
             airing: Watch::NEVER,
             aired: 0,
             aired_at: 0,

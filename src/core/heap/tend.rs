@@ -133,6 +133,14 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.counts.purged_bytes != before
     }
 
+    /// Gives the pages of `[at, at + len)` back, which lie in a used block; whether the system took them.
+    pub fn give_back(&mut self, at: *mut u8, len: usize) -> bool {
+        self.thin();
+        let was_taken = self.backing.purge(at, len);
+        self.counts.shrinks += u64::from(was_taken);
+        was_taken
+    }
+
     /// Wants no huge pages in what there is by now.
     fn thin(&mut self) {
         if core::mem::take(&mut self.tending.is_thick) {

@@ -114,6 +114,7 @@ impl Ledger {
                 + state.table_bytes(),
         };
         let blocks = (program_blocks + spans.used_objects()).saturating_sub(resting.objects);
+        let counts = Counts { purged_bytes: counts.purged_bytes + spans.hollow_bytes(), ..counts };
         Self::new(state, rows, counts, blocks, state.heap().largest_free())
     }
 

@@ -18,8 +18,10 @@
 //!   once and not by a bin, which would hand it out again for ever. They serve when no other of their
 //!   class can.
 
+mod hollow;
 mod inspect;
 
+use self::hollow::Stage;
 use super::class::{self, SLAB_CLASSES};
 use super::mark;
 use super::rooms::{GRANULE, Room, Rooms};
@@ -56,6 +58,9 @@ pub struct Slab {
     free: u16,
     class: u8,
     grade: u8,
+    /// A bit for each page that was given back.
+    hollow: u16,
+    stage: Stage,
 }
 
 /// All slabs.
@@ -69,6 +74,7 @@ pub struct Spans {
     used_bytes: usize,
     fresh_bytes: usize,
     free_bytes: usize,
+    hollow_bytes: usize,
 }
 
 // SAFETY: the table is a block of the heap beside which this stands.
@@ -85,6 +91,7 @@ impl Spans {
         used_bytes: 0,
         fresh_bytes: 0,
         free_bytes: 0,
+        hollow_bytes: 0,
     };
 
     /// Slabs alive.
@@ -154,6 +161,10 @@ impl Spans {
         let start = self.start_of(heap, rooms, granule);
         let mut slab = self.at(granule);
         let len = class::len_of(slab.class as usize);
+        let drains = slab.grade == DRAINING;
+        if drains {
+            self.refill_pages(&mut slab, start);
+        }
         let mut got = 0;
         while got < most && slab.free != NO_OBJECT {
             let object = start.wrapping_add(slab.free as usize * ALIGN);
@@ -180,7 +191,6 @@ impl Spans {
         slab.used += (got + fresh) as u16;
         self.used_objects += got + fresh;
         self.used_bytes += (got + fresh) * len;
-        let drains = slab.grade == DRAINING;
         self.put(granule, slab);
         if drains {
             rooms.set(granule as usize, Room::slab(slab.class as usize, len));
@@ -212,6 +222,9 @@ impl Spans {
             given += 1;
         }
         let bytes = given * class::len_of(slab.class as usize);
+        if slab.stage == Stage::Settled {
+            slab.stage = Stage::Ripe;
+        }
         slab.used -= given as u16;
         self.used_objects -= given;
         self.used_bytes -= bytes;
@@ -253,6 +266,8 @@ impl Spans {
             free: NO_OBJECT,
             class: class as u8,
             grade: u8::MAX,
+            hollow: 0,
+            stage: Stage::Young,
         };
         self.put(granule as u32, slab);
         self.live += 1;
@@ -290,6 +305,7 @@ impl Spans {
         let len = class::len_of(slab.class as usize);
         self.live -= 1;
         self.free_bytes -= slab.carved as usize * len;
+        self.hollow_bytes -= slab.hollow_bytes();
         self.fresh_bytes -= (capacity(len) - slab.carved as usize) * len;
         rooms.set(granule as usize, Room::TAGGED);
         let start = self.start_of(heap, rooms, granule);

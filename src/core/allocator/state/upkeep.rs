@@ -25,6 +25,9 @@ const LEAST_GROWTH: usize = 64 << 10;
 const GATHERINGS: u32 = 64;
 const REFILLS: u32 = 128;
 
+/// The part of its footprint by which a heap grows, beside [`LITTLE`], before draining slabs give pages back.
+const HOLLOWING: usize = 16;
+
 /// Free bytes that are nothing to speak of, whatever their share.
 const LITTLE: usize = 4 << 20;
 
@@ -161,12 +164,18 @@ impl State {
     /// Whether more than a quarter of the heap is free, and that is much.
     fn is_wasteful(&self) -> bool {
         let counts = self.heap.counts();
-        let free = self.spans.free_bytes() + counts.free_bytes;
+        let free = self.spans.free_bytes() - self.spans.hollow_bytes() + counts.free_bytes;
         free > LITTLE && free > counts.footprint / 4
     }
 
-    /// Lets the emptiest slabs become empty.
+    /// Lets the emptiest slabs become empty. Where the heap has grown by much although they drained, pages of
+    /// those that have not become empty go back.
     pub(in crate::allocator) fn drain(&mut self, rooms: &Rooms) {
+        let footprint = self.heap.counts().footprint;
+        let has_grown = footprint > self.hollowed_at + self.hollowed_at / HOLLOWING + LITTLE;
+        if has_grown && self.settings.purge != 0 && self.spans.hollow(&mut self.heap, rooms) {
+            self.hollowed_at = footprint;
+        }
         self.spans.drain(rooms);
     }
 

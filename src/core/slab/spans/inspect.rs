@@ -16,7 +16,8 @@ impl Spans {
         for n in 0..carved {
             let object = start.wrapping_add(n * len);
             // SAFETY: a carved object has sixteen readable bytes.
-            let kind = if unsafe { mark::is_set(object) } { Kind::Free } else { Kind::Used };
+            let is_free = slab.is_hollow(n) || unsafe { mark::is_set(object) };
+            let kind = if is_free { Kind::Free } else { Kind::Used };
             see(object, len, kind);
         }
         if carved < capacity(len) {
@@ -39,11 +40,13 @@ impl Spans {
         self.used_objects
     }
 
-    /// Whether `object`, the start of an object of a slab, was ever handed out.
-    pub fn is_carved(&self, rooms: &Rooms, object: *mut u8) -> bool {
+    /// Whether `object`, the start of an object of a slab, may be in somebody's hands: it was carved, and lies on no
+    /// page that was given back.
+    pub fn may_be_held(&self, rooms: &Rooms, object: *mut u8) -> bool {
         let Some(granule) = rooms.granule(object.addr()) else { return false };
         let slab = self.at(granule as u32);
-        object.addr() - rooms.address(granule) < slab.carved as usize * class::len_of(slab.class as usize)
+        let number = (object.addr() - rooms.address(granule)) / class::len_of(slab.class as usize);
+        number < slab.carved as usize && !slab.is_hollow(number)
     }
 
     /// Whether `object` of a slab is in its list of free objects.
