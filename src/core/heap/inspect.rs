@@ -45,7 +45,9 @@ impl<B, I> Heap<B, I> {
             return Err(Self::explain(segment, address));
         };
         if !tag.is_used() {
-            return Err(Fault::Freed);
+            // One word in 65,536 of the program's looks like that, if it means no harm.
+            let fault = Self::explain(segment, address);
+            return Err(if fault == Fault::Smashed { Fault::Freed } else { fault });
         }
         if tag.has(OWN) {
             return Err(Fault::Own);

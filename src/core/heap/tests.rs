@@ -2,7 +2,7 @@
 
 use super::draw::{EXACT, TestHeap, arena, assert_sound, draw, empty, heap_with};
 use super::{Coalesce, Fault, Heap, Request, Shape};
-use crate::block::{Block, WORD};
+use crate::block::{Block, Tag, WORD};
 use crate::os::PAGE;
 use crate::os::backing::{Backing, HUGE_PAGE, Run};
 use crate::os::fake::{Arena, Flaky};
@@ -26,6 +26,7 @@ macro_rules! for_every_policy {
                 shrinking_returns_the_rest,
                 a_second_free_is_recognised_also_after_a_merge,
                 pointers_that_are_not_blocks_are_told_apart,
+                a_word_that_looks_like_the_header_of_a_free_block_is_none,
                 an_overrun_is_noticed_before_anything_is_followed,
                 memory_out_is_none_and_the_heap_goes_on,
                 a_foreign_move_of_the_break_makes_an_island,
@@ -165,6 +166,18 @@ fn pointers_that_are_not_blocks_are_told_apart(policy: Policy) {
     assert_eq!(heap.locate(b.payload().addr() + 16), Err(Fault::Interior(b.payload().addr())));
     assert_eq!(heap.locate(b.payload().addr() + 3), Err(Fault::Interior(b.payload().addr())));
     assert_eq!(heap.locate(16), Err(Fault::Foreign));
+}
+
+fn a_word_that_looks_like_the_header_of_a_free_block_is_none(policy: Policy) {
+    let (heap, [a, b]) = heap_with(policy, [64, 64]);
+    let inside = b.payload().wrapping_add(16);
+    let forged = Block::of_payload(inside);
+
+    // SAFETY: sixteen bytes into a block of 64.
+    unsafe { forged.set_tag(Tag::new(0, 0)) };
+
+    assert_eq!(heap.locate(inside.addr()), Err(Fault::Interior(b.payload().addr())));
+    assert_eq!(heap.locate(a.payload().addr()), Ok(a));
 }
 
 fn an_overrun_is_noticed_before_anything_is_followed(policy: Policy) {
