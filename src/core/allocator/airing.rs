@@ -170,7 +170,7 @@ impl Allocator {
             if is_orphan {
                 bin.forgo();
             } else if let Err(suspect) = bin.settle() {
-                self.look_into(suspect, state.settings().errors);
+                self.release_suspect(state, suspect);
             }
             while let Some(magazine) = bin.strip() {
                 if is_orphan {

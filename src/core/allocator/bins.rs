@@ -153,7 +153,10 @@ impl Allocator {
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
         let Some(got) = self.fetch(thread, class, &mut batch) else {
-            return self.reentry.allocate(class::len_of(class), ALIGN).map(|grant| grant.payload);
+            return self
+                .reentry
+                .allocate(&self.rooms, class::len_of(class), ALIGN)
+                .map(|grant| grant.payload);
         };
         // The last is the freshest: if any has a line of its own, it has.
         let Some((last, rest)) = batch[..got].split_last() else { return taken(bin.pop()) };
@@ -260,7 +263,12 @@ impl Allocator {
     pub(super) fn give(&self, object: *mut u8) {
         match self.enter() {
             Some(mut state) => state.give(&self.rooms, &[object]),
-            None => self.reentry.release(object),
+            None => {
+                // There a mark would say that it rests somewhere.
+                // SAFETY: the object is free, and in no bin.
+                unsafe { mark::clear(object) };
+                self.reentry.release(object);
+            }
         }
     }
 

@@ -42,7 +42,7 @@ impl Allocator {
                 Err(object) => object,
             }
         } else if thread.busy.get() {
-            payload_of(self.reentry.allocate(len, ALIGN))
+            payload_of(self.reentry.allocate(&self.rooms, len, ALIGN))
         } else {
             self.allocate_as::<UNNOTED>(len)
         };

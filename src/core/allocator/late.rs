@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A block that is freed twice in a row is caught at once as ever; one with others between at the next free of its
-//! class, or before its bin is opened, whatever comes first. Nobody gets it meanwhile:
+//! class, or before its bin is opened, whatever comes first. Nobody gets it twice:
 //!
 //! - **A8** What waits is put in if it carries no mark and was not taken out of the same magazine since it came. No other
 //!   magazine is loaded in between, and there is no other thread that could have taken it out of one.
@@ -19,7 +19,6 @@ use super::{Allocator, Entry, Misuse};
 use crate::cache::Thread;
 use crate::cache::bin::{Bin, Late};
 use crate::heap::Fault;
-use crate::settings::Errors;
 use crate::slab::mark;
 
 impl Allocator {
@@ -57,10 +56,11 @@ impl Allocator {
     #[inline(never)]
     fn release_doubted(&self, object: *mut u8, place: usize, thread: &Thread, late: Late) {
         let (bin, before) = (thread.bin_at(place), late.object());
-        if before == object {
+        let is_free = before.is_null() || bin.is_free(late);
+        // If it was handed out meanwhile, it waited without right, and comes back with right.
+        if before == object && is_free {
             return self.release_marked(object, thread);
         }
-        let is_free = before.is_null() || bin.is_free(late);
         if is_free && !before.is_null() {
             return self.advance(before, object, place, thread, late);
         }
@@ -75,18 +75,23 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     fn accuse(&self, suspect: *mut u8) {
-        self.look_into(suspect, self.settings().errors);
+        if let Some(mut state) = self.enter() {
+            self.release_suspect(&mut state, suspect);
+        }
     }
 
-    /// The same for who knows the settings. An object that is not marked was handed out since it came.
+    /// Takes back an object that may rest somewhere, or was handed out since it was freed, if it does not and was not.
+    /// One that does not carry the mark was handed out.
     #[cold]
     #[inline(never)]
-    pub(super) fn look_into(&self, suspect: *mut u8, errors: Errors) {
-        // SAFETY: an object of a bin has sixteen bytes.
-        if unsafe { mark::is_set(suspect) } {
-            return self.release_slow(suspect);
-        }
-        Misuse { call: "free", payload: suspect, fault: Fault::Freed }.report(errors);
+    pub(super) fn release_suspect(&self, state: &mut State, suspect: *mut u8) {
+        let fault = match self.locate(state, suspect) {
+            // SAFETY: every block and object has sixteen bytes.
+            Ok(held) if unsafe { mark::is_set(suspect) } => return state.release(&self.rooms, held),
+            Ok(_) => Fault::Freed,
+            Err(fault) => fault,
+        };
+        Misuse { call: "free", payload: suspect, fault }.report(state.settings().errors);
     }
 
     /// The process ends: what waits is looked at.
@@ -100,7 +105,7 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     fn settle_all(&self) {
-        if let Some(state) = self.enter() {
+        if let Some(mut state) = self.enter() {
             state.settle_bins();
         }
     }
@@ -136,12 +141,12 @@ impl Allocator {
 impl Entry<'_> {
     /// No bin of this thread is late any longer: what waits is not marked, and who looks at the heap would take it for a
     /// used one.
-    pub(super) fn settle_bins(&self) {
+    pub(super) fn settle_bins(&mut self) {
         if self.was_closed || !self.thread.is_own() {
             return;
         }
         for suspect in self.thread.bins.iter().filter_map(|bin| bin.settle().err()) {
-            self.allocator.look_into(suspect, self.state.settings().errors);
+            self.allocator.release_suspect(&mut self.state, suspect);
         }
     }
 }

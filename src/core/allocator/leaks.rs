@@ -8,7 +8,7 @@ impl Allocator {
     /// Looks for blocks that nothing leads to. `sp` is this thread's stack pointer, as
     /// [`thread::spill`] tells it.
     pub fn leaks(&self, sp: usize) -> Result<Leaks, Obstacle> {
-        let state = self.enter().ok_or(Obstacle::Inside)?;
+        let mut state = self.enter().ok_or(Obstacle::Inside)?;
         state.settle_bins();
         let here = core::ptr::from_ref(self).addr();
         let first = thread::main().addr();

@@ -184,7 +184,9 @@ impl Allocator {
             self.note_block(wanted, len, grant.payload);
             grant
         };
-        let Some(mut state) = self.enter() else { return self.reentry.allocate(len, align).map(noted) };
+        let Some(mut state) = self.enter() else {
+            return self.reentry.allocate(&self.rooms, len, align).map(noted);
+        };
         state.look_after();
         if let Some(kept) = state.forgo_kept() {
             state.give(&self.rooms, &[kept]);
@@ -253,8 +255,10 @@ impl Allocator {
     /// Calls `see` with the payload, the bytes and the kind of every piece; whether the heap could
     /// be walked.
     pub fn walk(&self, see: &mut dyn FnMut(*mut u8, usize, Kind)) -> bool {
-        let state = self.enter().inspect(Entry::settle_bins);
-        state.map(|state| state.walk(&self.rooms, see)).is_some()
+        let Some(mut state) = self.enter() else { return false };
+        state.settle_bins();
+        state.walk(&self.rooms, see);
+        true
     }
 
     /// Checks every header, footer and count: the number of faults found.

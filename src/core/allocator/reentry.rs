@@ -9,7 +9,8 @@
 //! nothing that the lock guards. Both stacks link through memory that the handler owns.
 //!
 //! Signals may come faster than the holder goes on: what handlers free serves handlers again, so that neither
-//! their memory nor what the holder has to drain grows with the number of signals.
+//! their memory nor what the holder has to drain grows with the number of signals. A block that carries the mark of
+//! a free one is no handler's to touch: the next holder looks whether it rests somewhere.
 //!
 //! - **N1** A block on a stack is nobody else's: freshly mapped, or given up by the program.
 //! - **N2** What is freed is taken off its stack as a whole before it is looked at, and put back then: nobody drains
@@ -20,38 +21,45 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::{Allocator, Grant, Misuse, State};
 use crate::block::tag::MAPPED;
-use crate::block::{ALIGN, Block, WORD};
+use crate::block::{Block, WORD};
 use crate::heap::Fault;
 use crate::heap::maps::Maps;
 use crate::os::PAGE;
 use crate::slab::mark;
+use crate::slab::rooms::{Room, Rooms};
 
 /// What waits for the next holder of the lock.
 pub(super) struct Reentry {
     mapped: Stack,
     freed: Stack,
-    /// A payload that was freed while it waited on `freed`, or null.
+    /// A payload that was freed while it waited on `freed`, or null: the first of them.
     twice: AtomicPtr<u8>,
+    /// The same for one that carried the mark already.
+    marked: AtomicPtr<u8>,
 }
 
 /// A stack of payloads, linked through their first words.
 struct Stack(AtomicPtr<u8>);
 
 impl Reentry {
-    pub(super) const EMPTY: Self =
-        Self { mapped: Stack::EMPTY, freed: Stack::EMPTY, twice: AtomicPtr::new(ptr::null_mut()) };
+    pub(super) const EMPTY: Self = Self {
+        mapped: Stack::EMPTY,
+        freed: Stack::EMPTY,
+        twice: AtomicPtr::new(ptr::null_mut()),
+        marked: AtomicPtr::new(ptr::null_mut()),
+    };
 
     #[inline]
     pub(super) fn is_pending(&self) -> bool {
-        !self.mapped.is_empty() || !self.freed.is_empty()
+        !self.mapped.is_empty() || !self.freed.is_empty() || !self.marked.load(Ordering::Relaxed).is_null()
     }
 
     /// A mapping of its own, if none that was freed fits. The word of the link is the program's once the block is
     /// filed, so the block carries sixteen bytes more, in front.
-    pub(super) fn allocate(&self, len: usize, align: usize) -> Option<Grant> {
-        if align <= ALIGN
-            && let Some(payload) = self.freed.remove(|payload| fits(payload, len))
-        {
+    pub(super) fn allocate(&self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
+        let fits = |payload: &*mut u8, has: usize| has >= len && payload.addr().is_multiple_of(align);
+        let size = |payload| mapped_len(rooms, payload).filter(|has| fits(&payload, *has));
+        if let Some(payload) = self.freed.remove(size) {
             // SAFETY: [N2]
             unsafe { mark::clear(payload) };
             return Some(Grant { payload, dirty: len });
@@ -61,12 +69,16 @@ impl Reentry {
         Some(Grant { payload: block.payload(), dirty: 0 })
     }
 
-    /// Leaves a payload to the next holder. It carries the mark of a free object until then; the program may have
-    /// written the same word, so who finds it looks.
+    /// Leaves a payload to the next holder; it carries the mark of a free object until then. One that carries it
+    /// already may rest somewhere, and is left as it is.
     pub(super) fn release(&self, payload: *mut u8) {
         // SAFETY: every block and object has sixteen bytes, and the program has given them up.
-        if unsafe { mark::is_set(payload) } && self.freed.holds(payload) {
-            return self.twice.store(payload, Ordering::Relaxed);
+        if unsafe { mark::is_set(payload) } {
+            let place = if self.freed.holds(payload) { &self.twice } else { &self.marked };
+            let null = ptr::null_mut();
+            // One is enough to be told: of more the next holder does not hear.
+            _ = place.compare_exchange(null, payload, Ordering::Relaxed, Ordering::Relaxed);
+            return;
         }
         // SAFETY: as above.
         unsafe { mark::set(payload) };
@@ -85,6 +97,11 @@ impl Reentry {
             state.file(Block::of_payload(link.wrapping_add(HIDDEN)));
             link = next;
         }
+        let take = |place: &AtomicPtr<u8>| place.swap(ptr::null_mut(), Ordering::Relaxed);
+        let (twice, marked) = (take(&self.twice), take(&self.marked));
+        if !marked.is_null() {
+            allocator.release_suspect(state, marked);
+        }
         while !payload.is_null() {
             let next = next_of(payload);
             // SAFETY: [N1]
@@ -94,7 +111,6 @@ impl Reentry {
             }
             payload = next;
         }
-        let twice = self.twice.swap(ptr::null_mut(), Ordering::Relaxed);
         if !twice.is_null() {
             Misuse { call: "free", payload: twice, fault: Fault::Freed }.report(state.settings().errors);
         }
@@ -105,20 +121,17 @@ impl Reentry {
 const HIDDEN: usize = 16;
 
 /// So many freed payloads are looked at for one that fits.
-const MOST_LOOKS: usize = 32;
+const MOST_LOOKS: usize = 256;
 
-/// Whether a freed payload is a mapping with room for `len` bytes, and with little more.
-fn fits(payload: *mut u8, len: usize) -> bool {
-    // What lies elsewhere in its page is no mapping, and need not have a header that can be read.
-    if payload.addr() % PAGE != HIDDEN {
-        return false;
+/// The bytes of a freed payload, if it is a mapping.
+fn mapped_len(rooms: &Rooms, payload: *mut u8) -> Option<usize> {
+    // In the heap the word before it may be the program's; in another page none need be readable.
+    if rooms.at(payload.addr()) != Room::FOREIGN || payload.addr() % PAGE < WORD {
+        return None;
     }
-    // SAFETY: the header lies in the page of a payload that the program had.
-    let tag = unsafe { Block::of_payload(payload).try_tag() };
-    tag.filter(|tag| tag.has(MAPPED)).is_some_and(|tag| {
-        let has = tag.size() - WORD;
-        has >= len && has - len < PAGE + len / 8
-    })
+    // SAFETY: the word lies in the page of a payload that the program had.
+    let tag = unsafe { Block::of_payload(payload).try_tag() }?;
+    tag.has(MAPPED).then(|| tag.size() - WORD)
 }
 
 fn next_of(link: *mut u8) -> *mut u8 {
@@ -163,26 +176,29 @@ impl Stack {
         found
     }
 
-    /// Takes one out for which `is_it`, if there is one among the first.
-    fn remove(&self, is_it: impl Fn(*mut u8) -> bool) -> Option<*mut u8> {
+    /// Takes the one out, if any of the first has a size, that has the least.
+    fn remove(&self, size: impl Fn(*mut u8) -> Option<usize>) -> Option<*mut u8> {
         let mut links = self.take();
         let mut before = ptr::null_mut();
-        let found = chain(links).take(MOST_LOOKS).find(|link| {
-            is_it(*link) || {
-                before = *link;
-                false
+        let mut best: Option<(usize, *mut u8, *mut u8)> = None;
+        for link in chain(links).take(MOST_LOOKS) {
+            if let Some(size) = size(link)
+                && best.is_none_or(|(least, ..)| size < least)
+            {
+                best = Some((size, before, link));
             }
-        });
-        if let Some(found) = found {
+            before = link;
+        }
+        if let Some((_, before, link)) = best {
             if before.is_null() {
-                links = next_of(found);
+                links = next_of(link);
             } else {
                 // SAFETY: [N2]
-                unsafe { before.cast::<*mut u8>().write(next_of(found)) };
+                unsafe { before.cast::<*mut u8>().write(next_of(link)) };
             }
         }
         self.put_back(links);
-        found
+        best.map(|(.., link)| link)
     }
 
     /// Puts back what [`Stack::take`] took, `links` and all behind it.
@@ -208,43 +224,65 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::block::ALIGN;
 
     const LEN: usize = 66_000;
 
     #[test]
-    fn what_was_freed_serves_again_where_it_fits() {
+    fn the_shortest_that_was_freed_and_fits_serves_again() {
         let reentry = Reentry::EMPTY;
-        let first = reentry.allocate(LEN, ALIGN).unwrap().payload;
-        let second = reentry.allocate(10 * LEN, ALIGN).unwrap().payload;
-        reentry.release(first);
-        reentry.release(second);
+        let [first, longest, long] =
+            [LEN, 10 * LEN, 5 * LEN].map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload);
+        [first, longest, long].into_iter().for_each(|payload| reentry.release(payload));
 
-        let again = reentry.allocate(LEN - 100, ALIGN).unwrap();
-        let other = reentry.allocate(LEN, ALIGN).unwrap();
-        let long = reentry.allocate(10 * LEN, ALIGN).unwrap();
+        let again = reentry.allocate(&Rooms::EMPTY, LEN - 100, ALIGN).unwrap();
+        let other = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap();
+        let new = reentry.allocate(&Rooms::EMPTY, 11 * LEN, ALIGN).unwrap();
 
         assert_eq!((again.payload, again.dirty), (first, LEN - 100));
-        assert!(![first, second].contains(&other.payload), "handed out twice");
-        assert_eq!(long.payload, second);
+        assert_eq!(other.payload, long);
+        assert!(![first, longest, long].contains(&new.payload), "too short, or handed out twice");
+        assert_eq!(reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload, longest);
         assert!(reentry.freed.is_empty());
     }
 
     #[test]
-    fn an_aligned_block_is_mapped_anew() {
+    fn sizes_that_vary_need_no_more_mappings_than_there_are_blocks() {
+        const MOST: usize = 6;
+        let (reentry, mut seen) = (Reentry::EMPTY, Vec::new());
+        for turn in 0..2000usize {
+            let lens = (0..MOST).map(|n| turn.wrapping_mul(7919).wrapping_add(n * 104_729) % (30 * PAGE));
+            let blocks: Vec<_> =
+                lens.map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload).collect();
+            seen.extend(blocks.iter().map(|block| block.addr()));
+            seen.sort_unstable();
+            seen.dedup();
+            blocks.into_iter().for_each(|block| reentry.release(block));
+        }
+        // Now and then one is longer than all that are free.
+        assert!(seen.len() <= 10 * MOST, "{}", seen.len());
+    }
+
+    #[test]
+    fn only_an_aligned_one_serves_where_it_shall_be() {
         let reentry = Reentry::EMPTY;
-        let freed = reentry.allocate(LEN, ALIGN).unwrap().payload;
-        reentry.release(freed);
+        let plain = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload;
+        reentry.release(plain);
 
-        let aligned = reentry.allocate(LEN, 4096).unwrap().payload;
+        let aligned = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload;
+        reentry.release(aligned);
+        let again = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload;
 
-        assert!(aligned.addr().is_multiple_of(4096));
-        assert_ne!(aligned, freed);
+        assert!(aligned.addr().is_multiple_of(256));
+        assert_ne!(aligned, plain);
+        assert_eq!(again, aligned);
     }
 
     #[test]
     fn what_is_freed_twice_waits_once() {
         let reentry = Reentry::EMPTY;
-        let blocks: Vec<_> = (0..3).map(|_| reentry.allocate(LEN, ALIGN).unwrap().payload).collect();
+        let blocks: Vec<_> =
+            (0..3).map(|_| reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload).collect();
         for block in [blocks[0], blocks[1], blocks[0], blocks[2]] {
             reentry.release(block);
         }
@@ -254,15 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn the_word_of_the_mark_alone_is_no_second_free() {
+    fn what_carries_the_mark_is_left_as_it_is() {
         let reentry = Reentry::EMPTY;
-        let block = reentry.allocate(LEN, ALIGN).unwrap().payload;
+        let block = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload;
         // SAFETY: the block is the test's.
+        unsafe { block.cast::<u64>().write(77) };
+        // SAFETY: as above.
         unsafe { mark::set(block) };
 
         reentry.release(block);
 
+        assert_eq!(reentry.marked.load(Ordering::Relaxed), block);
         assert!(reentry.twice.load(Ordering::Relaxed).is_null());
-        assert!(reentry.freed.holds(block));
+        assert!(reentry.freed.is_empty() && reentry.is_pending());
+        // SAFETY: as above.
+        assert_eq!(unsafe { block.cast::<u64>().read() }, 77);
     }
 }

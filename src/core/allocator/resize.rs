@@ -115,7 +115,7 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     fn move_out(&self, payload: *mut u8, has: usize, len: usize) -> Option<Grant> {
-        let grant = self.reentry.allocate(len, ALIGN)?;
+        let grant = self.reentry.allocate(&self.rooms, len, ALIGN)?;
         // SAFETY: the old block has so many bytes, and the new one is ours.
         unsafe { grant.payload.copy_from_nonoverlapping(payload, has.min(len)) };
         self.note(&resized(payload, grant.payload, len));

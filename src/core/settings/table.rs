@@ -158,7 +158,7 @@ settings! {
         "A heap that has grown so large grows on in huge pages, where the system has any."
         |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "LATE" Always "a size, or off" "32M"
-        "A heap of one thread that has grown so large finds most double frees one free later, but before the block is handed out."
+        "A heap of one thread that has grown so large finds most double frees one free later; it never hands a block to two owners."
         |s, v| { s.late = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "MMAP_THRESHOLD" Always "a size" "1M, grows to 32M"
         "Larger requests get a mapping of their own; a given size does not adapt."

@@ -1,8 +1,19 @@
 /* A block is freed, then another one, then the first again, where free may look at it late. What finds it out is told
- * by the number: 1 the next free, 2 the next free after malloc has handed the block out, 3 realloc, 4 the end. */
+ * by the number: 1 the next free, 2 the next free after malloc has handed the block out, 3 realloc, 4 what comes later,
+ * 5 malloc_trim, 6 a walk, 7 the end of the process. */
 #include "misuse.h"
+#include "heapmm.h"
+
+/* The library that is preloaded has it. */
+#pragma weak heapmm_walk
 
 enum { SIZE = 48, COUNT = 400, LEFT = 40 };
+
+static int goes_on(void *payload, size_t length, heapmm_kind_t kind, void *none)
+{
+    (void)payload, (void)length, (void)kind, (void)none;
+    return 0;
+}
 
 int main(int argc, char **argv)
 {
@@ -24,6 +35,12 @@ int main(int argc, char **argv)
             again = block_of(SIZE);
     if (way == 3)
         (void)!realloc(block, 100 * SIZE);
+    else if (way == 5)
+        malloc_trim(0);
+    else if (way == 6)
+        CHECK_THAT(heapmm_walk(goes_on, NULL), ==, 0);
+    else if (way == 7)
+        return 0;
     else if (way != 4)
         free(blocks[COUNT - 3]);
     say(1, "too late\n");
