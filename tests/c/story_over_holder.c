@@ -2,12 +2,8 @@
  * it again: otherwise it would have 1.3 GB before the holder goes on. `story_over_holder`.
  */
 #include "check.h"
-#include "heapmm.h"
-#include <signal.h>
+#include "over_holder.h"
 #include <sys/resource.h>
-
-/* The library that is preloaded has it. */
-#pragma weak heapmm_walk
 
 enum { TURNS = 20000, HELD = 8, LENGTH = 66000, MOST_KB = 4096 };
 
@@ -28,14 +24,6 @@ static void on_signal(int signal)
     }
 }
 
-/* The walk holds the lock. */
-static int interrupts(void *payload, size_t length, heapmm_kind_t kind, void *none)
-{
-    (void)payload, (void)length, (void)kind, (void)none;
-    CHECK(raise(SIGUSR1) == 0);
-    return 1;
-}
-
 static long peak_kb(void)
 {
     struct rusage usage;
@@ -45,10 +33,9 @@ static long peak_kb(void)
 
 int main(void)
 {
-    CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
     free(hide(malloc(100)));
     long before = peak_kb();
-    CHECK_THAT(heapmm_walk(interrupts, NULL), ==, 1);
+    over_holder(on_signal);
     CHECK_THAT(turns, ==, TURNS);
     CHECK_THAT(peak_kb() - before, <=, MOST_KB);
     for (int at = 0; at < HELD; at++) {

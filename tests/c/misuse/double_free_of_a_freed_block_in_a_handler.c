@@ -1,12 +1,8 @@
 /* A block is freed, and once more by a signal handler over the holder of the allocator's lock. The next holder tells. */
 #include "misuse.h"
-#include "heapmm.h"
-#include <signal.h>
+#include "../over_holder.h"
 
 enum { COUNT = 400 };
-
-/* The library that is preloaded has it. */
-#pragma weak heapmm_walk
 
 static char *block;
 
@@ -14,13 +10,6 @@ static void on_signal(int signal)
 {
     (void)signal;
     free(block);
-}
-
-static int interrupts(void *payload, size_t length, heapmm_kind_t kind, void *none)
-{
-    (void)payload, (void)length, (void)kind, (void)none;
-    CHECK(raise(SIGUSR1) == 0);
-    return 1;
 }
 
 int main(int argc, char **argv)
@@ -31,10 +20,9 @@ int main(int argc, char **argv)
     for (int i = 0; i < COUNT; i += 2)
         free(blocks[i]);
     block = blocks[COUNT / 2];
-    CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
 
     fault_is(block);
-    CHECK_THAT(heapmm_walk(interrupts, NULL), ==, 1);
+    over_holder(on_signal);
     malloc_trim(0);
 
     return survived();
