@@ -2,10 +2,9 @@
  * their pages are free: they go back while the heap grows for the next size, and serve again when theirs comes back.
  * `story_survivors TOTAL`: the most megabytes that may be resident.
  */
-#include "check.h"
 #include "heapmm.h"
+#include "proc.h"
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 /* The library that is preloaded has it. */
 #pragma weak heapmm_check
@@ -63,12 +62,11 @@ static size_t absent_pages(void)
 
 int main(int argc, char **argv)
 {
-    struct rusage usage;
     CHECK_THAT(argc, ==, 2);
     CHECK((survivors = malloc(2 * SIZES * (size_t)(BYTES / SMALLEST) / 10 * sizeof *survivors)) != NULL);
     for (size_t n = 0, length = SMALLEST; n < SIZES; n++, length += length / 4 / 16 * 16)
         go_through(length);
-    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    long peak = status_of("VmHWM") >> 20;
     size_t absent = absent_pages();
     check_survivors();
     /* The sizes come back: their slabs serve again. */
@@ -79,7 +77,7 @@ int main(int argc, char **argv)
         free(survivors[n].block);
     if (heapmm_check)
         CHECK_THAT(heapmm_check(), ==, 0);
-    say(1, "%ld MB, %zu survivors, %zu pages beside them absent\n", usage.ru_maxrss >> 10, number, absent);
-    CHECK_THAT(usage.ru_maxrss >> 10, <=, atoi(argv[1]));
+    say(1, "%ld MB, %zu survivors, %zu pages beside them absent\n", peak, number, absent);
+    CHECK_THAT(peak, <=, atoi(argv[1]));
     return 0;
 }

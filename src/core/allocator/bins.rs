@@ -148,7 +148,11 @@ impl Allocator {
     /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
         let bin = bin_of(thread, class);
-        if self.reload(thread, class) {
+        if bin.is_spare_stocked() {
+            bin.swap();
+            return taken(bin.pop());
+        }
+        if self.load_full(thread, class) {
             return taken(bin.pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
@@ -162,17 +166,6 @@ impl Allocator {
         let Some((last, rest)) = batch[..got].split_last() else { return taken(bin.pop()) };
         self.stock(thread, class, rest);
         taken(Some(*last))
-    }
-
-    /// Loads a magazine with objects, if there is one, into an empty bin.
-    #[inline(never)]
-    fn reload(&self, thread: &Thread, class: usize) -> bool {
-        let bin = bin_of(thread, class);
-        if bin.is_spare_stocked() {
-            bin.swap();
-            return true;
-        }
-        self.load_full(thread, class)
     }
 
     /// Objects from the rooms; `None` in a signal handler that interrupted the holder of the lock.
