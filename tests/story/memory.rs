@@ -32,6 +32,11 @@ fn a_mix_of_sizes_that_wanders_does_not_blow_the_heap_up() {
 }
 
 #[test]
+fn what_was_freed_in_any_order_is_handed_out_in_order() {
+    story("refill", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_10_pages_beside_a_few_survivors_go_back() {
     story("survivors", &["130"], None).run().succeeded().report();
     story("survivors", &["130"], LATE).run().succeeded();

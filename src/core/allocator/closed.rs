@@ -6,6 +6,8 @@
 //!   a handler over a call      ─► [`super::reentry`]
 //! ```
 
+use core::sync::atomic::Ordering;
+
 use super::bins::payload_of;
 use super::fast::bin_of;
 use super::record::UNNOTED;
@@ -30,12 +32,36 @@ impl Allocator {
         self.allocate_rested(Wanted::of(WANTED), len, thread)
     }
 
+    /// Where bins rest only so that every call looks after idle memory: this one has looked, and they are open
+    /// for it as ever. Whether they are.
+    #[inline]
+    fn wake_to_look(&self, thread: &Thread) -> bool {
+        let is_awake = self.recorder().is_none() && thread.wake();
+        if is_awake {
+            self.look_around(thread);
+            thread.open();
+        }
+        is_awake
+    }
+
+    /// The call is done for which they were open: they rest on, if there is still something to look after.
+    #[inline]
+    fn rest_on(&self, thread: &Thread) {
+        if self.restless.load(Ordering::Relaxed) {
+            thread.rest();
+        }
+    }
+
     /// The bins of this thread rest, or it was interrupted while they were open.
     #[cold]
     #[inline(never)]
     fn allocate_rested(&self, wanted: Wanted, len: usize, thread: &Thread) -> *mut u8 {
         self.catch_up();
-        let object = if thread.wake() {
+        let object = if self.wake_to_look(thread) {
+            let object = self.allocate_as::<UNNOTED>(len);
+            self.rest_on(thread);
+            object
+        } else if thread.wake() {
             self.look_around(thread);
             match self.draw(wanted, len, thread) {
                 Ok(object) => return object,
@@ -76,6 +102,10 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     pub(super) fn release_interrupted(&self, object: *mut u8, place: usize, thread: &Thread) {
+        if thread.is_own() && self.wake_to_look(thread) {
+            self.keep(object, place);
+            return self.rest_on(thread);
+        }
         // SAFETY: an object of a bin has sixteen bytes.
         if unsafe { mark::is_set(object) } {
             return self.release_slow(object);
@@ -89,7 +119,7 @@ impl Allocator {
         self.release_rested(object, place, thread);
     }
 
-    /// The bins of this thread rest, or it was interrupted while they were open.
+    /// The bins of this thread rest for a trace, or it was interrupted while they were open.
     #[cold]
     #[inline(never)]
     fn release_rested(&self, object: *mut u8, place: usize, thread: &Thread) {

@@ -8,6 +8,7 @@
 
 use core::ptr;
 
+use crate::os::PAGE;
 use crate::slab::class;
 use crate::slab::mark;
 
@@ -24,13 +25,15 @@ pub struct Format {
     /// Slots for objects of which that would be fewer, and the bytes that these may hold.
     slots: usize,
     large: usize,
+    /// Full magazines of a class from which on a shelf takes none that is [scattered](Magazine::is_scattered).
+    pub shelf: usize,
 }
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, shelf: 64 };
     /// Of several: what each of them keeps, the others lack.
-    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10 };
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, shelf: usize::MAX };
 
     /// Of a process with so many threads that allocate or free much.
     #[inline]
@@ -105,6 +108,15 @@ impl Magazine {
         }
         // SAFETY: the caller's promise.
         unsafe { (*this).count = left as u32 };
+    }
+
+    /// Whether most of its objects are on other pages than the one before. The caller owns the magazine at `this`.
+    #[cold]
+    #[inline(never)]
+    pub fn is_scattered(this: *mut Self) -> bool {
+        let objects = Self::objects(this);
+        let journeys = objects.windows(2).filter(|pair| pair[0].addr() / PAGE != pair[1].addr() / PAGE);
+        2 * journeys.count() > objects.len()
     }
 
     /// The first slot of the magazine at `this`.

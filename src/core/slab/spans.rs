@@ -20,13 +20,14 @@
 
 mod hollow;
 mod inspect;
+mod links;
 
 use self::hollow::Stage;
+use self::links::{link_free, next_free};
 use super::class::{self, SLAB_CLASSES};
 use super::mark;
 use super::rooms::{GRANULE, Room, Rooms};
 use crate::block::{ALIGN, Block, WORD, tag};
-use crate::fatal;
 use crate::heap::{Heap, Request};
 use crate::os::PAGE;
 use crate::os::backing::Backing;
@@ -39,6 +40,9 @@ const GRADES: usize = 5;
 /// The grade of slabs that are to become empty, and the lowest of others.
 const DRAINING: u8 = 0;
 const LOWEST: u8 = 1;
+
+/// A heap of so many bytes is in the processor's nearer caches, whatever the order of its objects.
+const CACHED: usize = 2 << 20;
 
 /// No slab: links and heads of lists hold one more than a granule's number.
 const NONE: u32 = 0;
@@ -61,6 +65,8 @@ pub struct Slab {
     /// A bit for each page that was given back.
     hollow: u16,
     stage: Stage,
+    /// Objects that came back since the free ones were last in order.
+    loose: u16,
 }
 
 /// All slabs.
@@ -166,6 +172,9 @@ impl Spans {
             self.refill_pages(&mut slab, start);
         }
         let mut got = 0;
+        if slab.loose > 1 && heap.counts().footprint > CACHED {
+            slab.put_in_order(start);
+        }
         while got < most && slab.free != NO_OBJECT {
             let object = start.wrapping_add(slab.free as usize * ALIGN);
             slab.free = next_free(object, start, slab.carved as usize * len);
@@ -212,25 +221,27 @@ impl Spans {
             return objects.len();
         };
         let start = rooms.address(granule);
-        let mut slab = self.at(granule as u32);
-        let mut given = 0;
+        let slab = self.known(granule as u32);
+        let (mut free, mut given) = (slab.free, 0);
         for object in objects.iter().take_while(|o| o.addr().wrapping_sub(start) < GRANULE) {
             // SAFETY: the object is free now.
             unsafe { mark::set(*object) };
-            link_free(*object, slab.free);
-            slab.free = ((object.addr() - start) / ALIGN) as u16;
+            link_free(*object, free);
+            free = ((object.addr() - start) / ALIGN) as u16;
             given += 1;
         }
-        let bytes = given * class::len_of(slab.class as usize);
+        slab.free = free;
+        slab.used -= given as u16;
+        slab.loose = slab.loose.saturating_add(given as u16);
         if slab.stage == Stage::Settled {
             slab.stage = Stage::Ripe;
         }
-        slab.used -= given as u16;
+        let is_empty = slab.used == 0;
+        let bytes = given * class::len_of(slab.class as usize);
         self.used_objects -= given;
         self.used_bytes -= bytes;
         self.free_bytes += bytes;
-        self.put(granule as u32, slab);
-        if slab.used == 0 {
+        if is_empty {
             self.dissolve(heap, rooms, granule as u32);
         } else {
             self.regrade(granule as u32);
@@ -268,6 +279,7 @@ impl Spans {
             grade: u8::MAX,
             hollow: 0,
             stage: Stage::Young,
+            loose: 0,
         };
         self.put(granule as u32, slab);
         self.live += 1;
@@ -315,10 +327,11 @@ impl Spans {
 
     /// Puts the slab into the list of its fullness ([J2](self)).
     fn regrade(&mut self, granule: u32) {
-        let slab = self.at(granule);
-        let cap = capacity(class::len_of(slab.class as usize)).max(1);
-        let used = slab.used as usize;
-        let grade = if used == cap { u8::MAX } else { LOWEST + (used * (GRADES - 1) / cap) as u8 };
+        let slab = self.known(granule);
+        let len = class::len_of(slab.class as usize);
+        let used = slab.used as usize * len;
+        let grade =
+            if is_full(used, len) { u8::MAX } else { LOWEST + (used / (GRANULE / (GRADES - 1))) as u8 };
         if grade == slab.grade || slab.grade == DRAINING {
             return;
         }
@@ -380,6 +393,12 @@ impl Spans {
         self.put(granule, slab);
     }
 
+    fn known(&mut self, granule: u32) -> &mut Slab {
+        debug_assert!((granule as usize) < self.cap);
+        // SAFETY: every granule with a slab lies within the table.
+        unsafe { &mut *self.table.wrapping_add(granule as usize) }
+    }
+
     fn at(&self, granule: u32) -> Slab {
         debug_assert!((granule as usize) < self.cap);
         // SAFETY: every granule with a slab lies within the table.
@@ -408,6 +427,11 @@ fn whole_lines(slab: &Slab, fresh: usize) -> usize {
     if fresh > rest { fresh - rest } else { fresh }
 }
 
+/// Whether a slab of which `used` bytes are in objects of `len` bytes has no room for another.
+const fn is_full(used: usize, len: usize) -> bool {
+    used + len > GRANULE - WORD - ALIGN
+}
+
 /// Objects of `len` bytes in a slab. At least sixteen bytes are left behind them.
 #[inline]
 pub const fn capacity(len: usize) -> usize {
@@ -422,26 +446,4 @@ fn mark_behind(start: *mut u8, before: usize, carved: usize) {
         // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
         unsafe { mark::set(start.wrapping_add(carved)) };
     }
-}
-
-/// The secret of the links of one slab: differs from object to object.
-fn veil(object: *mut u8) -> u64 {
-    tag::key() ^ (object.addr() as u64).rotate_left(32)
-}
-
-fn link_free(object: *mut u8, next: u16) {
-    // SAFETY: the object is free and has at least sixteen bytes.
-    unsafe { object.cast::<u64>().write(u64::from(next) ^ veil(object)) };
-}
-
-/// The object behind a free one; a link that leads nowhere ends the process.
-fn next_free(object: *mut u8, start: *mut u8, carved: usize) -> u16 {
-    // SAFETY: as in `link_free`.
-    let word = unsafe { object.cast::<u64>().read() } ^ veil(object);
-    let sound = word == u64::from(NO_OBJECT) || (word as usize) * ALIGN < carved;
-    if word > u64::from(u16::MAX) || !sound {
-        fatal!("corrupted block at {object:p}: written to after it was freed");
-    }
-    debug_assert!(object >= start);
-    word as u16
 }

@@ -13,13 +13,11 @@
 
 use core::ops::Range;
 
-use super::{DRAINING, NO_OBJECT, SLAB_CLASSES, Slab, Spans, link_free, next_free};
-use crate::block::ALIGN;
+use super::{DRAINING, NO_OBJECT, SLAB_CLASSES, Slab, Spans};
 use crate::heap::Heap;
 use crate::os::PAGE;
 use crate::os::backing::Backing;
 use crate::policy::FreeIndex;
-use crate::slab::class;
 use crate::slab::mark;
 use crate::slab::rooms::{GRANULE, Rooms};
 
@@ -43,25 +41,7 @@ pub(super) enum Stage {
     Settled,
 }
 
-/// A set of objects of one slab, by their numbers.
-struct Objects([u64; GRANULE / ALIGN / 64]);
-
-impl Objects {
-    fn add(&mut self, number: usize) {
-        self.0[number / 64] |= 1 << (number % 64);
-    }
-
-    fn has(&self, number: usize) -> bool {
-        self.0[number / 64] >> (number % 64) & 1 != 0
-    }
-}
-
 impl Slab {
-    /// Bytes of an object.
-    const fn len(&self) -> usize {
-        class::len_of(self.class as usize)
-    }
-
     /// Whether object number `number` touches a hollow page.
     pub(super) const fn is_hollow(&self, number: usize) -> bool {
         let (first, last) = (number * self.len() / PAGE, ((number + 1) * self.len() - 1) / PAGE);
@@ -77,32 +57,6 @@ impl Slab {
     fn touching(&self, page: usize) -> Range<usize> {
         let end = ((page + 1) * PAGE - 1) / self.len() + 1;
         page * PAGE / self.len()..end.min(self.carved as usize)
-    }
-
-    /// The free objects of the slab, which begins at `start`.
-    fn free_objects(&self, start: *mut u8) -> Objects {
-        let mut set = Objects([0; GRANULE / ALIGN / 64]);
-        let mut free = self.free;
-        while free != NO_OBJECT {
-            set.add(free as usize * ALIGN / self.len());
-            free = next_free(
-                start.wrapping_add(free as usize * ALIGN),
-                start,
-                self.carved as usize * self.len(),
-            );
-        }
-        (0..self.carved as usize).filter(|number| self.is_hollow(*number)).for_each(|number| set.add(number));
-        set
-    }
-
-    /// Links the objects for which `is_free`, the lowest first.
-    fn relink(&mut self, start: *mut u8, is_free: impl Fn(usize) -> bool) {
-        for number in (0..self.carved as usize).rev() {
-            if is_free(number) {
-                link_free(start.wrapping_add(number * self.len()), self.free);
-                self.free = (number * self.len() / ALIGN) as u16;
-            }
-        }
     }
 }
 
@@ -178,9 +132,11 @@ impl Spans {
 
 /// Makes the free pages of a slab hollow that begins at `start`.
 fn give_pages_back<B: Backing, I: FreeIndex>(slab: &mut Slab, start: *mut u8, heap: &mut Heap<B, I>) {
-    let objects = slab.free_objects(start);
+    let objects = slab.linked(start);
     let carved = slab.carved as usize * slab.len();
-    let is_free = |page: &usize| slab.touching(*page).all(|number| objects.has(number));
+    let is_free = |page: &usize| {
+        slab.touching(*page).all(|number| objects.has(slab.place_of(number)) || slab.is_hollow(number))
+    };
     let free: u16 = (1..carved / PAGE).filter(is_free).fold(0, |pages, page| pages | 1 << page);
     let before = slab.hollow;
     let mut page = 0;
@@ -195,13 +151,15 @@ fn give_pages_back<B: Backing, I: FreeIndex>(slab: &mut Slab, start: *mut u8, he
     if slab.hollow != before {
         slab.free = NO_OBJECT;
         let hollow = *slab;
-        slab.relink(start, |number| objects.has(number) && !hollow.is_hollow(number));
+        slab.relink(start, |number| objects.has(hollow.place_of(number)) && !hollow.is_hollow(number));
+        slab.loose = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slab::class;
     use crate::slab::spans::capacity;
 
     #[test]
@@ -218,6 +176,7 @@ mod tests {
                 grade: DRAINING,
                 hollow: 0,
                 stage: Stage::Ripe,
+                loose: 0,
             };
             for page in 0..PAGES {
                 let slab = Slab { hollow: 1 << page, ..slab };

@@ -1,6 +1,7 @@
 //! What slabs hold, for walks, checks and reports; nothing is changed.
 
-use super::{NO_OBJECT, Spans, capacity, next_free};
+use super::links::next_free;
+use super::{NO_OBJECT, Spans, capacity};
 use crate::block::ALIGN;
 use crate::engine::Kind;
 use crate::slab::class;
