@@ -200,7 +200,7 @@ impl Depot {
         }
         let Some(mut shelf) = shard.shelves[class].enter() else { return Err(full) };
         // In their rooms they are put in order; here they would come back as they are.
-        if shelf.full.count >= self.format().shelf && Magazine::is_scattered(full) {
+        if shard.resting.load(Ordering::Relaxed) >= self.format().scattered && Magazine::is_scattered(full) {
             return Err(full);
         }
         shard.resting.fetch_add(bytes, Ordering::Relaxed);

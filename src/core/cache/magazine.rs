@@ -16,6 +16,9 @@ use crate::slab::mark;
 const MOST_SLOTS: usize = 128;
 const LEAST_SLOTS: usize = 2;
 
+/// Of so many objects of a magazine one says whether it is scattered.
+const SAMPLED: usize = 4;
+
 /// How large the magazines of a process get: as many slots as its budget fills, or some more of larger
 /// objects, up to a bound in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +28,15 @@ pub struct Format {
     /// Slots for objects of which that would be fewer, and the bytes that these may hold.
     slots: usize,
     large: usize,
-    /// Full magazines of a class from which on a shelf takes none that is [scattered](Magazine::is_scattered).
-    pub shelf: usize,
+    /// Bytes that rest in a shard from which on it takes nothing that is [scattered](Magazine::is_scattered).
+    pub scattered: usize,
 }
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, shelf: 64 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, scattered: 4 << 20 };
     /// Of several: what each of them keeps, the others lack.
-    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, shelf: usize::MAX };
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, scattered: usize::MAX };
 
     /// Of a process with so many threads that allocate or free much.
     #[inline]
@@ -110,13 +113,15 @@ impl Magazine {
         unsafe { (*this).count = left as u32 };
     }
 
-    /// Whether most of its objects are on other pages than the one before. The caller owns the magazine at `this`.
+    /// Whether most of its objects are on other pages than the one before, as far as some say. The caller owns the
+    /// magazine at `this`.
     #[cold]
     #[inline(never)]
     pub fn is_scattered(this: *mut Self) -> bool {
         let objects = Self::objects(this);
-        let journeys = objects.windows(2).filter(|pair| pair[0].addr() / PAGE != pair[1].addr() / PAGE);
-        2 * journeys.count() > objects.len()
+        let pairs = objects.windows(2).step_by(SAMPLED);
+        let journeys = pairs.clone().filter(|pair| pair[0].addr() / PAGE != pair[1].addr() / PAGE);
+        2 * journeys.count() > pairs.len()
     }
 
     /// The first slot of the magazine at `this`.

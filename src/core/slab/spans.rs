@@ -209,44 +209,30 @@ impl Spans {
         (got + fresh, fresh > 0)
     }
 
-    /// Takes back the leading ones of `objects` that lie in one slab with the first; how many those
-    /// were. All lie in slabs and were checked to be starts. An empty slab returns to the heap.
-    pub fn give<B: Backing, I: FreeIndex>(
-        &mut self,
-        heap: &mut Heap<B, I>,
-        rooms: &Rooms,
-        objects: &[*mut u8],
-    ) -> usize {
-        let Some(granule) = objects.first().and_then(|first| rooms.granule(first.addr())) else {
-            return objects.len();
-        };
-        let start = rooms.address(granule);
-        let slab = self.known(granule as u32);
-        let (mut free, mut given) = (slab.free, 0);
-        for object in objects.iter().take_while(|o| o.addr().wrapping_sub(start) < GRANULE) {
-            // SAFETY: the object is free now.
-            unsafe { mark::set(*object) };
-            link_free(*object, free);
-            free = ((object.addr() - start) / ALIGN) as u16;
-            given += 1;
-        }
-        slab.free = free;
-        slab.used -= given as u16;
-        slab.loose = slab.loose.saturating_add(given as u16);
+    /// Takes back an object of a slab, the start of one. An empty slab returns to the heap.
+    #[inline(always)]
+    pub fn give<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, object: *mut u8) {
+        let Some(granule) = rooms.granule(object.addr()).map(|granule| granule as u32) else { return };
+        let slab = self.known(granule);
+        let len = class::len_of(slab.class as usize);
+        // SAFETY: the object is free now.
+        unsafe { mark::set(object) };
+        link_free(object, slab.free);
+        slab.free = (object.addr() % GRANULE / ALIGN) as u16;
+        slab.loose = slab.loose.saturating_add(1);
+        slab.used -= 1;
         if slab.stage == Stage::Settled {
             slab.stage = Stage::Ripe;
         }
-        let is_empty = slab.used == 0;
-        let bytes = given * class::len_of(slab.class as usize);
-        self.used_objects -= given;
-        self.used_bytes -= bytes;
-        self.free_bytes += bytes;
+        let (is_empty, is_regraded) = (slab.used == 0, slab.grade != grade_of(slab.used as usize * len));
+        self.used_objects -= 1;
+        self.used_bytes -= len;
+        self.free_bytes += len;
         if is_empty {
-            self.dissolve(heap, rooms, granule as u32);
-        } else {
-            self.regrade(granule as u32);
+            self.dissolve(heap, rooms, granule);
+        } else if is_regraded {
+            self.regrade(granule);
         }
-        given
     }
 
     fn fullest(&self, class: usize) -> Option<u32> {
@@ -330,8 +316,7 @@ impl Spans {
         let slab = self.known(granule);
         let len = class::len_of(slab.class as usize);
         let used = slab.used as usize * len;
-        let grade =
-            if is_full(used, len) { u8::MAX } else { LOWEST + (used / (GRANULE / (GRADES - 1))) as u8 };
+        let grade = if is_full(used, len) { u8::MAX } else { grade_of(used) };
         if grade == slab.grade || slab.grade == DRAINING {
             return;
         }
@@ -425,6 +410,11 @@ fn whole_lines(slab: &Slab, fresh: usize) -> usize {
     // So many are a power of two: a line is one.
     let rest = end & (mates - 1);
     if fresh > rest { fresh - rest } else { fresh }
+}
+
+/// The grade of a slab of which `used` bytes are in objects, and others are not.
+const fn grade_of(used: usize) -> u8 {
+    LOWEST + (used / (GRANULE / (GRADES - 1))) as u8
 }
 
 /// Whether a slab of which `used` bytes are in objects of `len` bytes has no room for another.

@@ -13,6 +13,7 @@
 
 use core::ops::Range;
 
+use super::links::Objects;
 use super::{DRAINING, NO_OBJECT, SLAB_CLASSES, Slab, Spans};
 use crate::heap::Heap;
 use crate::os::PAGE;
@@ -119,12 +120,13 @@ impl Spans {
         if slab.hollow == 0 {
             return;
         }
+        let mut hollow = Objects::NONE;
         for number in (0..slab.carved as usize).filter(|number| slab.is_hollow(*number)) {
             // SAFETY: [J4]: the object is free.
             unsafe { mark::set(start.wrapping_add(number * slab.len())) };
+            hollow.add(slab.place_of(number));
         }
-        let hollow = *slab;
-        slab.relink(start, |number| hollow.is_hollow(number));
+        slab.relink(start, &hollow);
         self.hollow_bytes -= slab.hollow_bytes();
         slab.hollow = 0;
     }
@@ -132,7 +134,7 @@ impl Spans {
 
 /// Makes the free pages of a slab hollow that begins at `start`.
 fn give_pages_back<B: Backing, I: FreeIndex>(slab: &mut Slab, start: *mut u8, heap: &mut Heap<B, I>) {
-    let objects = slab.linked(start);
+    let mut objects = slab.linked(start);
     let carved = slab.carved as usize * slab.len();
     let is_free = |page: &usize| {
         slab.touching(*page).all(|number| objects.has(slab.place_of(number)) || slab.is_hollow(number))
@@ -150,8 +152,10 @@ fn give_pages_back<B: Backing, I: FreeIndex>(slab: &mut Slab, start: *mut u8, he
     }
     if slab.hollow != before {
         slab.free = NO_OBJECT;
-        let hollow = *slab;
-        slab.relink(start, |number| objects.has(hollow.place_of(number)) && !hollow.is_hollow(number));
+        (0..slab.carved as usize)
+            .filter(|number| slab.is_hollow(*number))
+            .for_each(|number| objects.remove(slab.place_of(number)));
+        slab.relink(start, &objects);
         slab.loose = 0;
     }
 }

@@ -25,8 +25,14 @@ const LINES_A_JOURNEY: usize = 8;
 pub(super) struct Objects([u64; GRANULE / ALIGN / 64]);
 
 impl Objects {
-    fn add(&mut self, at: usize) {
+    pub(super) const NONE: Self = Self([0; GRANULE / ALIGN / 64]);
+
+    pub(super) fn add(&mut self, at: usize) {
         self.0[at / 64] |= 1 << (at % 64);
+    }
+
+    pub(super) fn remove(&mut self, at: usize) {
+        self.0[at / 64] &= !(1 << (at % 64));
     }
 
     /// Whether there is one that begins at `at`.
@@ -48,7 +54,7 @@ impl Slab {
 
     /// The free objects of the slab, which begins at `start`, but for those in the `hollow` pages.
     pub(super) fn linked(&self, start: *mut u8) -> Objects {
-        let mut set = Objects([0; GRANULE / ALIGN / 64]);
+        let mut set = Objects::NONE;
         let (mut free, carved) = (self.free, self.carved as usize * self.len());
         while free != NO_OBJECT {
             set.add(free as usize);
@@ -57,11 +63,13 @@ impl Slab {
         set
     }
 
-    /// Links the objects for which `is_free`, the lowest first.
-    pub(super) fn relink(&mut self, start: *mut u8, is_free: impl Fn(usize) -> bool) {
-        for number in (0..self.carved as usize).rev() {
-            if is_free(number) {
-                let at = self.place_of(number);
+    /// Links free objects, the lowest first.
+    pub(super) fn relink(&mut self, start: *mut u8, objects: &Objects) {
+        for (n, word) in objects.0.iter().enumerate().rev() {
+            let mut rest = *word;
+            while let Some(bit) = rest.checked_ilog2() {
+                rest &= !(1 << bit);
+                let at = n * 64 + bit as usize;
                 link_free(start.wrapping_add(at * ALIGN), self.free);
                 self.free = at as u16;
             }
@@ -84,9 +92,8 @@ impl Slab {
             unsafe { start.wrapping_add(at).read_volatile() };
         }
         let free = self.linked(start);
-        let lone = *self;
         self.free = NO_OBJECT;
-        self.relink(start, |number| free.has(lone.place_of(number)));
+        self.relink(start, &free);
         self.loose = 0;
     }
 }
