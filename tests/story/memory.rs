@@ -37,6 +37,11 @@ fn what_was_freed_in_any_order_is_handed_out_in_order() {
 }
 
 #[test]
+fn an_aligned_block_rests_where_the_next_request_finds_it() {
+    story("aligned", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_10_pages_beside_a_few_survivors_go_back() {
     story("survivors", &["130"], None).run().succeeded().report();
     story("survivors", &["130"], LATE).run().succeeded();

@@ -214,11 +214,22 @@ impl State {
             // Memory is out for slabs, or altogether.
             self.give(rooms, &one[..got]);
         }
-        let request = Request::aligned(len, align);
+        let request = self.aligned_request(len, align);
         if self.wants_mapping(len, align) {
             self.map(len, align).or_else(|| self.place(rooms, request))
         } else {
             self.place(rooms, request).or_else(|| self.map(len, align))
+        }
+    }
+
+    /// Such a request to the heap. An aligned block will rest in the bin of its class, where the next such request
+    /// finds it.
+    fn aligned_request(&self, len: usize, align: usize) -> Request {
+        match class::tagged(len) {
+            Some(class) if align > ALIGN && self.caching => {
+                Request { len: class::block_len(class), align, bits: Tag::class_bits(class) }
+            }
+            _ => Request::aligned(len, align),
         }
     }
 

@@ -37,6 +37,9 @@ pub struct Bin {
 
 const _: () = assert!(size_of::<Bin>() == BIN);
 
+/// How many objects are looked at for one that is aligned.
+const RAISED: usize = 8;
+
 impl Bin {
     /// Takes the object that was put in last; `None` if there is none.
     #[inline(always)]
@@ -72,6 +75,23 @@ impl Bin {
     pub fn push(&self, object: *mut u8) -> bool {
         let slot = self.slot();
         slot.inspect(|slot| self.fill(*slot, object)).is_some()
+    }
+
+    /// Puts one of the last few objects that is at a multiple of `align`, a power of two, where it is taken next;
+    /// whether there is one.
+    pub fn raise(&self, align: usize) -> bool {
+        let (top, count) = (self.top.get(), self.count());
+        for n in 1..=count.min(RAISED) {
+            let slot = top.wrapping_sub(n);
+            // SAFETY: [X2]
+            let object = unsafe { slot.read() };
+            if object.addr() & (align - 1) == 0 {
+                // SAFETY: [X2]: two slots with objects.
+                unsafe { slot.swap(top.wrapping_sub(1)) };
+                return true;
+            }
+        }
+        false
     }
 
     /// Objects in the loaded magazine.

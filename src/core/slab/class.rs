@@ -11,6 +11,7 @@
 //! - **Q1** `len_of(class_of(n)) >= n`, and classes ascend.
 
 use crate::block::{ALIGN, WORD};
+use crate::os::round_up;
 
 /// Classes whose objects live in slabs once there are enough of them.
 pub const SLAB_CLASSES: usize = 48;
@@ -85,13 +86,17 @@ pub fn class_of(len: usize) -> usize {
 
 /// The class of slabs whose objects stand at multiples of `align`, a power of two, and have `len` bytes.
 pub fn aligned(len: usize, align: usize) -> Option<usize> {
-    let least = if len <= LARGEST_SLAB && align <= LARGEST_SLAB {
-        len.next_multiple_of(align).max(align)
-    } else {
+    if len > LARGEST_SLAB || align > LARGEST_SLAB {
         return None;
-    };
+    }
+    let least = round_up(len.max(1), align);
     let classes = if least <= LARGEST_SLAB { class_of(least)..SLAB_CLASSES } else { 0..0 };
-    classes.into_iter().find(|class| len_of(*class).is_multiple_of(align))
+    classes.into_iter().find(|class| len_of(*class) & (align - 1) == 0)
+}
+
+/// The class of requests of `len` bytes, if its objects are tagged blocks, however many there are.
+pub fn tagged(len: usize) -> Option<usize> {
+    (len > LARGEST_SLAB && len <= LARGEST).then(|| class_of(len))
 }
 
 /// Bytes of an object of `class`.
@@ -104,7 +109,7 @@ pub const fn len_of(class: usize) -> usize {
 #[inline]
 pub const fn block_len(class: usize) -> usize {
     // The payload of a block is eight bytes short of a multiple of sixteen: take what is there.
-    crate::os::round_up(len_of(class) + WORD, ALIGN) - WORD
+    round_up(len_of(class) + WORD, ALIGN) - WORD
 }
 
 /// Bytes that processors exchange at a time.
