@@ -162,7 +162,7 @@ impl Allocator {
                 .allocate(&self.rooms, class::len_of(class), ALIGN)
                 .map(|grant| grant.payload);
         };
-        // The last is the freshest: if any has a line of its own, it has.
+        // The last is handed out first.
         let Some((last, rest)) = batch[..got].split_last() else { return taken(bin.pop()) };
         self.stock(thread, class, rest);
         taken(Some(*last))
@@ -188,6 +188,10 @@ impl Allocator {
         }
         let got = state.take(&self.rooms, class, &mut batch[..grab]);
         self.note_slabs(&mut state, class, &batch[..got]);
+        // Beside other threads the freshest comes first, which has a line of its own if any has; else the lowest.
+        if !state.threads().is_crowd() {
+            batch[..got].reverse();
+        }
         Some(got)
     }
 

@@ -284,12 +284,14 @@ impl State {
     }
 
     /// Takes back objects that a cache held, or that were checked.
-    pub(super) fn give(&mut self, rooms: &Rooms, objects: &[*mut u8]) {
-        for object in objects {
-            if rooms.at(object.addr()).class().is_some() {
-                self.spans.give(&mut self.heap, rooms, *object);
+    pub(super) fn give(&mut self, rooms: &Rooms, mut objects: &[*mut u8]) {
+        while let [first, rest @ ..] = objects {
+            if rooms.at(first.addr()).class().is_some() {
+                let given = self.spans.give(&mut self.heap, rooms, objects);
+                objects = &objects[given..];
             } else {
-                self.give_block(Block::of_payload(*object));
+                self.give_block(Block::of_payload(*first));
+                objects = rest;
             }
         }
     }

@@ -199,8 +199,11 @@ impl Depot {
             return Err(full);
         }
         let Some(mut shelf) = shard.shelves[class].enter() else { return Err(full) };
-        // In their rooms they are put in order; here they would come back as they are.
-        if shard.resting.load(Ordering::Relaxed) >= self.format().scattered && Magazine::is_scattered(full) {
+        // What comes back from here comes in the order in which it was freed, and a program that goes through what
+        // it made goes from page to page. Rooms put small objects in order.
+        if class::len_of(class) <= LONGEST_ORDERED
+            && shard.resting.load(Ordering::Relaxed) >= self.format().orderly
+        {
             return Err(full);
         }
         shard.resting.fetch_add(bytes, Ordering::Relaxed);
@@ -283,6 +286,9 @@ impl Depot {
 
 /// How often a fork gives way to holders of locks.
 pub const PATIENCE: u32 = 20_000;
+
+/// The longest objects of which a page holds some, so that their order says how many pages are touched.
+const LONGEST_ORDERED: usize = 512;
 
 /// Bytes of the objects in a magazine of `class`.
 fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {

@@ -8,16 +8,12 @@
 
 use core::ptr;
 
-use crate::os::PAGE;
 use crate::slab::class;
 use crate::slab::mark;
 
 /// The bounds of a magazine's slots, whatever the objects.
 const MOST_SLOTS: usize = 128;
 const LEAST_SLOTS: usize = 2;
-
-/// Of so many objects of a magazine one says whether it is scattered.
-const SAMPLED: usize = 4;
 
 /// How large the magazines of a process get: as many slots as its budget fills, or some more of larger
 /// objects, up to a bound in bytes.
@@ -28,15 +24,15 @@ pub struct Format {
     /// Slots for objects of which that would be fewer, and the bytes that these may hold.
     slots: usize,
     large: usize,
-    /// Bytes that rest in a shard from which on it takes nothing that is [scattered](Magazine::is_scattered).
-    pub scattered: usize,
+    /// Bytes that rest in a shard from which on it takes no small objects.
+    pub orderly: usize,
 }
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, scattered: 4 << 20 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, orderly: 4 << 20 };
     /// Of several: what each of them keeps, the others lack.
-    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, scattered: usize::MAX };
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, orderly: usize::MAX };
 
     /// Of a process with so many threads that allocate or free much.
     #[inline]
@@ -111,17 +107,6 @@ impl Magazine {
         }
         // SAFETY: the caller's promise.
         unsafe { (*this).count = left as u32 };
-    }
-
-    /// Whether most of its objects are on other pages than the one before, as far as some say. The caller owns the
-    /// magazine at `this`.
-    #[cold]
-    #[inline(never)]
-    pub fn is_scattered(this: *mut Self) -> bool {
-        let objects = Self::objects(this);
-        let pairs = objects.windows(2).step_by(SAMPLED);
-        let journeys = pairs.clone().filter(|pair| pair[0].addr() / PAGE != pair[1].addr() / PAGE);
-        2 * journeys.count() > pairs.len()
     }
 
     /// The first slot of the magazine at `this`.

@@ -209,30 +209,44 @@ impl Spans {
         (got + fresh, fresh > 0)
     }
 
-    /// Takes back an object of a slab, the start of one. An empty slab returns to the heap.
+    /// Takes back the leading ones of `objects` that lie in one slab with the first; how many those
+    /// were. All lie in slabs and were checked to be starts. An empty slab returns to the heap.
     #[inline(always)]
-    pub fn give<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, object: *mut u8) {
-        let Some(granule) = rooms.granule(object.addr()).map(|granule| granule as u32) else { return };
+    pub fn give<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        objects: &[*mut u8],
+    ) -> usize {
+        let known = objects.first().and_then(|first| rooms.granule(first.addr()));
+        let Some((granule, first)) = known.map(|granule| (granule as u32, objects[0].addr())) else {
+            return objects.len();
+        };
         let slab = self.known(granule);
         let len = class::len_of(slab.class as usize);
-        // SAFETY: the object is free now.
-        unsafe { mark::set(object) };
-        link_free(object, slab.free);
-        slab.free = (object.addr() % GRANULE / ALIGN) as u16;
-        slab.loose = slab.loose.saturating_add(1);
-        slab.used -= 1;
+        let (mut free, mut given) = (slab.free, 0);
+        for object in objects.iter().take_while(|object| object.addr() / GRANULE == first / GRANULE) {
+            // SAFETY: the object is free now.
+            unsafe { mark::set(*object) };
+            link_free(*object, free);
+            free = (object.addr() % GRANULE / ALIGN) as u16;
+            given += 1;
+        }
+        let used = slab.used - given as u16;
+        (slab.free, slab.used, slab.loose) = (free, used, slab.loose.saturating_add(given as u16));
         if slab.stage == Stage::Settled {
             slab.stage = Stage::Ripe;
         }
-        let (is_empty, is_regraded) = (slab.used == 0, slab.grade != grade_of(slab.used as usize * len));
-        self.used_objects -= 1;
-        self.used_bytes -= len;
-        self.free_bytes += len;
-        if is_empty {
+        let is_regraded = slab.grade != grade_of(used as usize * len);
+        self.used_objects -= given;
+        self.used_bytes -= given * len;
+        self.free_bytes += given * len;
+        if used == 0 {
             self.dissolve(heap, rooms, granule);
         } else if is_regraded {
             self.regrade(granule);
         }
+        given
     }
 
     fn fullest(&self, class: usize) -> Option<u32> {
