@@ -49,7 +49,7 @@ int main(void)
         drain();
         fill();
         say(1, "%zu of 100 just above the one before\n", near());
-        CHECK_THAT(near(), >=, 80);
+        CHECK_THAT(near(), >=, 95);
     }
     drain();
     if (heapmm_check)

@@ -173,6 +173,7 @@ impl Allocator {
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
         self.weigh(&state);
+        self.depot.limit_small(state.most_small_resting());
         self.air(&mut state, thread, false);
         if state.is_time_to_gather() {
             self.gather(&mut state, thread);

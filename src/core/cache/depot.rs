@@ -56,6 +56,8 @@ pub struct Depot {
     open: AtomicUsize,
     /// Bytes that full magazines may hold.
     budget: AtomicUsize,
+    /// Bytes that rest in a shard from which on it takes no small objects.
+    small_budget: AtomicUsize,
     /// Threads that allocate or free much.
     threads: AtomicUsize,
 }
@@ -96,6 +98,7 @@ impl Depot {
         last: AtomicPtr::new(core::ptr::null_mut()),
         open: AtomicUsize::new(0),
         budget: AtomicUsize::new(0),
+        small_budget: AtomicUsize::new(0),
         threads: AtomicUsize::new(0),
     };
 
@@ -155,6 +158,14 @@ impl Depot {
         self.budget.store(bytes, Ordering::Relaxed);
     }
 
+    /// Sets how many bytes may rest in a shard before it takes no more small objects.
+    #[inline]
+    pub fn limit_small(&self, bytes: usize) {
+        if bytes != self.small_budget.load(Ordering::Relaxed) {
+            self.small_budget.store(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Bytes in full magazines.
     #[inline(never)]
     pub fn resting(&self) -> usize {
@@ -202,7 +213,7 @@ impl Depot {
         // What comes back from here comes in the order in which it was freed, and a program that goes through what
         // it made goes from page to page. Rooms put small objects in order.
         if class::len_of(class) <= LONGEST_ORDERED
-            && shard.resting.load(Ordering::Relaxed) >= self.format().orderly
+            && shard.resting.load(Ordering::Relaxed) >= self.small_budget.load(Ordering::Relaxed)
         {
             return Err(full);
         }

@@ -24,15 +24,13 @@ pub struct Format {
     /// Slots for objects of which that would be fewer, and the bytes that these may hold.
     slots: usize,
     large: usize,
-    /// Bytes that rest in a shard from which on it takes no small objects.
-    pub orderly: usize,
 }
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10, orderly: 4 << 20 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10 };
     /// Of several: what each of them keeps, the others lack.
-    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10, orderly: usize::MAX };
+    const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10 };
 
     /// Of a process with so many threads that allocate or free much.
     #[inline]

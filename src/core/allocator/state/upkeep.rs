@@ -13,6 +13,10 @@ use crate::slab::rooms::{Room, Rooms};
 /// two sweeps (`HEAPMM_PURGE`) pass before the last page of a burst is given back: less than a second.
 const AIRING: u64 = 125;
 
+/// Bytes of a heap that a processor's caches hold as a rule, and of objects that the nearest ones do.
+const CACHED: usize = 8 << 20;
+const NEAR: usize = 512 << 10;
+
 /// Bytes that may rest in the depot of a small process.
 const LEAST_RESTING: usize = 1 << 20;
 
@@ -120,6 +124,13 @@ impl State {
 
     fn most_resting(&self) -> usize {
         self.settings.cache_budget.unwrap_or_else(|| self.demand.bytes().max(LEAST_RESTING))
+    }
+
+    /// Bytes of small objects that may rest in a shard of the depot. What comes back from there comes in the order in
+    /// which it was freed: where that is any order, each block is a journey to memory for a program of a heap that no
+    /// cache holds. Rooms put them in order. Several threads would wait for each other there.
+    pub(in crate::allocator) const fn most_small_resting(&self) -> usize {
+        if self.threads.is_crowd() || self.heap.counts().footprint <= CACHED { usize::MAX } else { NEAR }
     }
 
     const fn used(&self, resting: usize) -> usize {
