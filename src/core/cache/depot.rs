@@ -41,6 +41,8 @@ impl Shelf {
 pub struct Shard {
     /// Bytes in full magazines.
     resting: AtomicUsize,
+    /// Of these, bytes of small objects.
+    small: AtomicUsize,
     /// The one that was opened before.
     next: *const Shard,
     shelves: [Lock<Shelf>; CLASSES],
@@ -56,7 +58,7 @@ pub struct Depot {
     open: AtomicUsize,
     /// Bytes that full magazines may hold.
     budget: AtomicUsize,
-    /// Bytes that rest in a shard from which on it takes no small objects.
+    /// Bytes of small objects that full magazines of a shard may hold.
     small_budget: AtomicUsize,
     /// Threads that allocate or free much.
     threads: AtomicUsize,
@@ -75,8 +77,23 @@ impl Shard {
         if !empty.is_null() {
             shelf.empty.push(empty);
         }
-        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        self.count_out(class, full);
         Some(full)
+    }
+
+    /// Counts a full magazine of `class` that comes, or has gone.
+    fn count_in(&self, class: usize, full: *mut Magazine) {
+        self.resting.fetch_add(bytes_in(class, full), Ordering::Relaxed);
+        if is_small(class) {
+            self.small.fetch_add(bytes_in(class, full), Ordering::Relaxed);
+        }
+    }
+
+    fn count_out(&self, class: usize, full: *mut Magazine) {
+        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        if is_small(class) {
+            self.small.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        }
     }
 
     fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
@@ -86,7 +103,7 @@ impl Shard {
         }
         let full = shelf.full.pop()?;
         shelf.idle -= 1;
-        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
+        self.count_out(class, full);
         Some(full)
     }
 }
@@ -158,7 +175,7 @@ impl Depot {
         self.budget.store(bytes, Ordering::Relaxed);
     }
 
-    /// Sets how many bytes may rest in a shard before it takes no more small objects.
+    /// Sets how many bytes of small objects may rest in a shard.
     #[inline]
     pub fn limit_small(&self, bytes: usize) {
         if bytes != self.small_budget.load(Ordering::Relaxed) {
@@ -212,12 +229,11 @@ impl Depot {
         let Some(mut shelf) = shard.shelves[class].enter() else { return Err(full) };
         // What comes back from here comes in the order in which it was freed, and a program that goes through what
         // it made goes from page to page. Rooms put small objects in order.
-        if class::len_of(class) <= LONGEST_ORDERED
-            && shard.resting.load(Ordering::Relaxed) >= self.small_budget.load(Ordering::Relaxed)
+        if is_small(class) && shard.small.load(Ordering::Relaxed) >= self.small_budget.load(Ordering::Relaxed)
         {
             return Err(full);
         }
-        shard.resting.fetch_add(bytes, Ordering::Relaxed);
+        shard.count_in(class, full);
         shelf.full.push(full);
         Ok(shelf.empty.pop())
     }
@@ -301,8 +317,46 @@ pub const PATIENCE: u32 = 20_000;
 /// The longest objects of which a page holds some, so that their order says how many pages are touched.
 const LONGEST_ORDERED: usize = 512;
 
+/// Whether objects of `class` count as small.
+fn is_small(class: usize) -> bool {
+    class::len_of(class) <= LONGEST_ORDERED
+}
+
 /// Bytes of the objects in a magazine of `class`.
 fn bytes_in(class: usize, magazine: *mut Magazine) -> usize {
     // SAFETY: the caller owns the magazine.
     unsafe { (*magazine).count as usize * class::len_of(class) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::boxed::Box;
+
+    use super::*;
+    use crate::slab::class::class_of;
+
+    /// A magazine that says it is full: nobody looks at its objects.
+    fn full(class: usize) -> *mut Magazine {
+        let count = (1000 / class::len_of(class)) as u32;
+        Box::into_raw(Box::new(Magazine { next: core::ptr::null_mut(), count, cap: count }))
+    }
+
+    #[test]
+    fn of_small_objects_a_shard_takes_so_many_and_of_others_what_the_budget_allows() {
+        let depot = Box::leak(Box::new(Depot::EMPTY));
+        let shard = Box::leak(Box::new(core::mem::MaybeUninit::<Shard>::zeroed()));
+        // SAFETY: zero, leaked, and nobody else's.
+        unsafe { depot.open(0, shard.as_mut_ptr().cast()) };
+        depot.limit(10_000);
+        depot.limit_small(2000);
+        let (small, large) = (class_of(100), class_of(1000));
+
+        assert!(depot.give_full(0, small, full(small)).is_ok());
+        assert!((0..5).all(|_| depot.give_full(0, large, full(large)).is_ok()), "they do not count as small");
+        assert!(depot.give_full(0, small, full(small)).is_ok());
+        assert!(depot.give_full(0, small, full(small)).is_ok(), "less than 2000 until now");
+        assert!(depot.give_full(0, small, full(small)).is_err());
+        assert!(depot.take_full_for(0, small, core::ptr::null_mut()).is_some());
+        assert!(depot.give_full(0, small, full(small)).is_ok(), "there is room again");
+    }
 }
