@@ -70,6 +70,32 @@ static double replace_100k(void) { return replace(100000, 2e6, 16, 1024, 0); }
 static double replace_1m(void) { return replace(1000000, 1e6, 16, 128, 0); }
 static double replace_log(void) { return replace(10000, 1e6, 4, 16, 1); }
 
+// 400,000 blocks are freed in any order, made again, and read in the order in which they were made: three visits a
+// block. They are made before the clock starts.
+static double rebuild(void) {
+    enum { LIVE = 400000 };
+    uint64_t state = seeded(LIVE), sum = 0;
+    void **block = malloc(LIVE * sizeof *block);
+    uint32_t *order = malloc(LIVE * sizeof *order);
+    for (uint32_t i = 0; i < LIVE; i++) {
+        block[i] = take(uniform(&state, 16, 128));
+        uint32_t at = (uint32_t)below(&state, i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+    size_t rounds = scaled(5);
+    double value = PER(rounds * LIVE, for (size_t r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < LIVE; i++) free(block[order[i]]);
+        for (size_t i = 0; i < LIVE; i++) block[i] = take(uniform(&state, 16, 128));
+        for (size_t i = 0; i < LIVE; i++) sum += *(uint64_t *)block[i];
+    });
+    *(volatile uint64_t *)block[0] = sum;
+    for (size_t i = 0; i < LIVE; i++) free(block[i]);
+    free(order);
+    free(block);
+    return value;
+}
+
 // Microseconds for one block that doubles from 16 bytes to 16 MiB. At 8 MiB a
 // neighbour turns up, so that no heap gets the whole way for nothing.
 static double realloc_double(void) {
@@ -115,6 +141,7 @@ static const row_t ROWS[] = {
     {"replace-100k", replace_100k},
     {"replace-1m", replace_1m},
     {"replace-log", replace_log},
+    {"rebuild", rebuild},
     {"calloc-64", calloc_64},
     {"realloc-double", realloc_double},
     {"realloc-10m", realloc_10m},

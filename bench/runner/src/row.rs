@@ -68,6 +68,7 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("replace-100k", "ns", "random replacement, 100,000 live, 16..1024 B"),
     ("replace-1m", "ns", "random replacement, 1,000,000 live, 16..128 B"),
     ("replace-log", "ns", "random replacement, 10,000 live, 16 B..64 KiB, log-uniform"),
+    ("rebuild", "ns", "400,000 blocks of 16..128 B freed in any order, made again and read"),
     ("calloc-64", "ns", "calloc and free, 64 B"),
     ("realloc-double", "us", "realloc, doubling to 16 MiB"),
     ("realloc-10m", "ns", "realloc, +64 B up to 10 MB"),
