@@ -41,8 +41,8 @@ const GRADES: usize = 5;
 const DRAINING: u8 = 0;
 const LOWEST: u8 = 1;
 
-/// A heap of so many bytes is in the processor's nearer caches, whatever the order of its objects.
-const CACHED: usize = 2 << 20;
+/// Up to so many bytes of heap the processor's nearer caches hold all objects, and their order does not matter.
+const UNORDERED: usize = 2 << 20;
 
 /// No slab: links and heads of lists hold one more than a granule's number.
 const NONE: u32 = 0;
@@ -172,7 +172,7 @@ impl Spans {
             self.refill_pages(&mut slab, start);
         }
         let mut got = 0;
-        if slab.loose > 1 && heap.counts().footprint > CACHED {
+        if slab.loose > 1 && heap.counts().footprint > UNORDERED {
             slab.put_in_order(start);
         }
         while got < most && slab.free != NO_OBJECT {
@@ -392,6 +392,7 @@ impl Spans {
         self.put(granule, slab);
     }
 
+    /// The descriptor of the slab in `granule`, where it stands.
     fn known(&mut self, granule: u32) -> &mut Slab {
         debug_assert!((granule as usize) < self.cap);
         // SAFETY: every granule with a slab lies within the table.
@@ -405,9 +406,7 @@ impl Spans {
     }
 
     fn put(&mut self, granule: u32, slab: Slab) {
-        debug_assert!((granule as usize) < self.cap);
-        // SAFETY: as in `at`.
-        unsafe { self.table.wrapping_add(granule as usize).write(slab) };
+        *self.known(granule) = slab;
     }
 
     /// The first byte of a slab, with the heap's right to it.
