@@ -247,6 +247,16 @@ fn a_late_free_finds_a_double_free_before_the_block_is_handed_out_twice() {
     }
 }
 
+/// Every call comes by the slow side then, and looks as ever. The literal policy would take long to get there.
+#[test]
+fn double_free_beside_idle_memory_aborts() {
+    for (size, policy) in [SMALL, MEDIUM, TAGGED].into_iter().flat_map(|size| [(size, DEFAULT), (size, LATE)])
+    {
+        aborts("double_free_beside_idle_memory", size, policy);
+        goes_on("double_free_beside_idle_memory", size, policy);
+    }
+}
+
 /// Of what lies on a page that a sparse slab gave back no mark is left.
 #[test]
 fn double_free_on_a_page_that_went_back_aborts() {
