@@ -11,6 +11,7 @@
 //!
 //! - **D1** A shard is opened by the holder of the allocator's lock, and is never closed.
 
+use core::iter;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::magazine::{Format, Magazine, Stack};
@@ -81,19 +82,20 @@ impl Shard {
         Some(full)
     }
 
-    /// Counts a full magazine of `class` that comes, or has gone.
-    fn count_in(&self, class: usize, full: *mut Magazine) {
-        self.resting.fetch_add(bytes_in(class, full), Ordering::Relaxed);
-        if is_small(class) {
-            self.small.fetch_add(bytes_in(class, full), Ordering::Relaxed);
-        }
+    /// Counts a full magazine of `class` with so many bytes that comes.
+    fn count_in(&self, class: usize, bytes: usize) {
+        self.counters(class).for_each(|counter| _ = counter.fetch_add(bytes, Ordering::Relaxed));
     }
 
+    /// Counts one that has gone.
     fn count_out(&self, class: usize, full: *mut Magazine) {
-        self.resting.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
-        if is_small(class) {
-            self.small.fetch_sub(bytes_in(class, full), Ordering::Relaxed);
-        }
+        let bytes = bytes_in(class, full);
+        self.counters(class).for_each(|counter| _ = counter.fetch_sub(bytes, Ordering::Relaxed));
+    }
+
+    /// Where objects of `class` count.
+    fn counters(&self, class: usize) -> impl Iterator<Item = &AtomicUsize> {
+        iter::once(&self.resting).chain(is_small(class).then_some(&self.small))
     }
 
     fn take_idle(&self, class: usize) -> Option<*mut Magazine> {
@@ -233,7 +235,7 @@ impl Depot {
         {
             return Err(full);
         }
-        shard.count_in(class, full);
+        shard.count_in(class, bytes);
         shelf.full.push(full);
         Ok(shelf.empty.pop())
     }

@@ -18,10 +18,12 @@
 //!   once and not by a bin, which would hand it out again for ever. They serve when no other of their
 //!   class can.
 
+mod grades;
 mod hollow;
 mod inspect;
 mod links;
 
+use self::grades::{DRAINING, GRADES, grade_of};
 use self::hollow::Stage;
 use self::links::{link_free, next_free};
 use super::class::{self, SLAB_CLASSES};
@@ -33,13 +35,6 @@ use crate::os::PAGE;
 use crate::os::backing::Backing;
 use crate::os::tables::Tables;
 use crate::policy::FreeIndex;
-
-/// Lists of a class by fullness: the last holds the fullest slabs, and the first those that drain.
-const GRADES: usize = 5;
-
-/// The grade of slabs that are to become empty, and the lowest of others.
-const DRAINING: u8 = 0;
-const LOWEST: u8 = 1;
 
 /// Up to so many bytes of heap the processor's nearer caches hold all objects, and their order does not matter.
 const UNORDERED: usize = 2 << 20;
@@ -218,8 +213,8 @@ impl Spans {
         rooms: &Rooms,
         objects: &[*mut u8],
     ) -> usize {
-        let known = objects.first().and_then(|first| rooms.granule(first.addr()));
-        let Some((granule, first)) = known.map(|granule| (granule as u32, objects[0].addr())) else {
+        let Some(first) = objects.first().map(|first| first.addr()) else { return 0 };
+        let Some(granule) = rooms.granule(first).map(|granule| granule as u32) else {
             return objects.len();
         };
         let slab = self.known(granule);
@@ -247,10 +242,6 @@ impl Spans {
             self.regrade(granule);
         }
         given
-    }
-
-    fn fullest(&self, class: usize) -> Option<u32> {
-        self.lists[class].iter().rev().find_map(|head| head.checked_sub(1))
     }
 
     /// A new slab of `class`.
@@ -325,73 +316,6 @@ impl Spans {
         unsafe { heap.release(Block::of_payload(start)) };
     }
 
-    /// Puts the slab into the list of its fullness ([J2](self)).
-    fn regrade(&mut self, granule: u32) {
-        let slab = self.known(granule);
-        let len = class::len_of(slab.class as usize);
-        let used = slab.used as usize * len;
-        let grade = if is_full(used, len) { u8::MAX } else { grade_of(used) };
-        if grade == slab.grade || slab.grade == DRAINING {
-            return;
-        }
-        self.unlist(granule);
-        if grade != u8::MAX {
-            self.list(granule, grade);
-        }
-    }
-
-    /// Puts a slab that is in no list at the head of that of its class and `grade`.
-    fn list(&mut self, granule: u32, grade: u8) {
-        let mut slab = self.at(granule);
-        let head = self.lists[slab.class as usize][grade as usize];
-        (slab.grade, slab.next, slab.before) = (grade, head, NONE);
-        if head != NONE {
-            let mut after = self.at(head - 1);
-            after.before = granule + 1;
-            self.put(head - 1, after);
-        }
-        self.lists[slab.class as usize][grade as usize] = granule + 1;
-        self.put(granule, slab);
-    }
-
-    /// Lets the emptiest slabs of each class drain, but for one if it has no fuller ones ([J3](self)).
-    pub fn drain(&mut self, rooms: &Rooms) {
-        for class in 0..SLAB_CLASSES {
-            let [_, lowest, fuller @ ..] = self.lists[class];
-            let mut next = lowest;
-            if fuller == [NONE; GRADES - 2] && next != NONE {
-                next = self.at(next - 1).next;
-            }
-            while let Some(granule) = next.checked_sub(1) {
-                next = self.at(granule).next;
-                self.unlist(granule);
-                self.list(granule, DRAINING);
-                rooms.set(granule as usize, Room::draining(class));
-            }
-        }
-    }
-
-    fn unlist(&mut self, granule: u32) {
-        let mut slab = self.at(granule);
-        if slab.grade == u8::MAX {
-            return;
-        }
-        if slab.before == NONE {
-            self.lists[slab.class as usize][slab.grade as usize] = slab.next;
-        } else {
-            let mut before = self.at(slab.before - 1);
-            before.next = slab.next;
-            self.put(slab.before - 1, before);
-        }
-        if slab.next != NONE {
-            let mut after = self.at(slab.next - 1);
-            after.before = slab.before;
-            self.put(slab.next - 1, after);
-        }
-        slab.grade = u8::MAX;
-        self.put(granule, slab);
-    }
-
     /// The descriptor of the slab in `granule`, where it stands.
     fn known(&mut self, granule: u32) -> &mut Slab {
         debug_assert!((granule as usize) < self.cap);
@@ -423,16 +347,6 @@ fn whole_lines(slab: &Slab, fresh: usize) -> usize {
     // So many are a power of two: a line is one.
     let rest = end & (mates - 1);
     if fresh > rest { fresh - rest } else { fresh }
-}
-
-/// The grade of a slab of which `used` bytes are in objects, and others are not.
-const fn grade_of(used: usize) -> u8 {
-    LOWEST + (used / (GRANULE / (GRADES - 1))) as u8
-}
-
-/// Whether a slab of which `used` bytes are in objects of `len` bytes has no room for another.
-const fn is_full(used: usize, len: usize) -> bool {
-    used + len > GRANULE - WORD - ALIGN
 }
 
 /// Objects of `len` bytes in a slab. At least sixteen bytes are left behind them.
