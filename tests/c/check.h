@@ -79,6 +79,19 @@ static inline uint32_t next_random(uint32_t *state)
     return *state = x;
 }
 
+/* Frees the blocks in any order, which is that in which they stand afterwards. */
+static void free_in_disorder(char **blocks, size_t count, uint32_t *state)
+{
+    for (size_t n = count; n-- > 1;) {
+        size_t other = next_random(state) % (n + 1);
+        char *block = blocks[n];
+        blocks[n] = blocks[other];
+        blocks[other] = block;
+    }
+    for (size_t n = 0; n < count; n++)
+        free(blocks[n]);
+}
+
 /* Fills a block with bytes that depend on its seed: one value, and every 251st byte tells its place. */
 #define RUN ((size_t)251)
 

@@ -36,18 +36,6 @@ static int fill(char **blocks, size_t bytes, uint32_t *state)
     return count;
 }
 
-static void free_in_disorder(char **blocks, int count, uint32_t *state)
-{
-    for (int i = count - 1; i > 0; i--) {
-        int other = (int)(next_random(state) % (unsigned)(i + 1));
-        char *block = blocks[i];
-        blocks[i] = blocks[other];
-        blocks[other] = block;
-    }
-    for (int i = 0; i < count; i++)
-        free(blocks[i]);
-}
-
 static void call_for_a_second(void)
 {
     for (double end = seconds_now() + 1.2; seconds_now() < end;)

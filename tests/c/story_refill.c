@@ -21,18 +21,6 @@ static void fill(void)
     }
 }
 
-static void drain(void)
-{
-    for (size_t n = BLOCKS - 1; n > 0; n--) {
-        size_t other = next_random(&state) % (n + 1);
-        char *block = blocks[n];
-        blocks[n] = blocks[other];
-        blocks[other] = block;
-    }
-    for (size_t n = 0; n < BLOCKS; n++)
-        free(blocks[n]);
-}
-
 /* Blocks in a hundred that stand above the one that was made before, by less than a page. */
 static size_t near(void)
 {
@@ -46,12 +34,12 @@ int main(void)
 {
     fill();
     for (int round = 0; round < ROUNDS; round++) {
-        drain();
+        free_in_disorder(blocks, BLOCKS, &state);
         fill();
         say(1, "%zu of 100 just above the one before\n", near());
         CHECK_THAT(near(), >=, 95);
     }
-    drain();
+    free_in_disorder(blocks, BLOCKS, &state);
     if (heapmm_check)
         CHECK_THAT(heapmm_check(), ==, 0);
     return 0;
