@@ -184,11 +184,13 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     }
 
     /// What a growth ends at a multiple of: a large heap grows by huge pages where more of it is in use than ever, and
-    /// nearly all. One that grows though it is not, since nothing free fits, is to grow by little.
+    /// nearly all; most of all where several threads free, who may be about to free much. One that grows though it is
+    /// not, since nothing free fits, is to grow by little.
     fn unit_of_growth(&mut self) -> usize {
         let footprint = self.counts.footprint;
         let in_use = self.counts.used_bytes.saturating_sub(self.tending.resting);
-        let is_full = in_use + footprint / 16 >= footprint;
+        let most_free = footprint / if self.tending.has_company { 16 } else { 8 };
+        let is_full = in_use + most_free >= footprint;
         if footprint < self.shape.huge || !is_full || in_use < self.tending.filled + HUGE_PAGE / 4 * 3 {
             return PAGE;
         }

@@ -88,7 +88,7 @@ impl Shape {
         coalesce: Coalesce::Immediate,
         growth: Growth::Geometric,
         keep: 128 << 10,
-        huge: 16 << 20,
+        huge: 8 << 20,
     };
 }
 

@@ -154,7 +154,7 @@ settings! {
     "PURGE" Always "a time, or off" "300ms"
         "Time between sweeps: what two of them find free goes back to the system."
         |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
-    "HUGE" Always "a size, or off" "16M"
+    "HUGE" Always "a size, or off" "8M"
         "A heap that has grown so large grows on in huge pages, where the system has any."
         |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "LATE" Always "a size, or off" "32M"
