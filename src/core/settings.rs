@@ -103,7 +103,7 @@ pub struct Settings {
     pub cache: bool,
     /// Bytes that the depot behind their caches may keep; `None` goes by the footprint.
     pub cache_budget: Option<usize>,
-    /// The footprint in bytes from which on free looks late at what it gets.
+    /// Bytes of slabs from which on free looks late at what it gets.
     pub late: usize,
     /// Milliseconds between sweeps; 0 for never.
     pub purge: u64,
@@ -145,7 +145,7 @@ impl Settings {
         let mut this = Self::UNSETTLED;
         this.shape = Shape::DEFAULT;
         this.cache = true;
-        this.late = 32 << 20;
+        this.late = 16 << 20;
         this.purge = 300;
         this
     }

@@ -169,8 +169,8 @@ impl Allocator {
         for bin in &thread.bins {
             if is_orphan {
                 bin.forgo();
-            } else if let Err(suspect) = bin.settle() {
-                self.release_suspect(state, suspect);
+            } else {
+                self.settle_in(state, bin);
             }
             while let Some(magazine) = bin.strip() {
                 if is_orphan {

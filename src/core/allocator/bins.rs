@@ -53,8 +53,8 @@ impl Allocator {
         let class = class::class_of(len);
         let bin = bin_of(thread, class);
         self.settle(bin);
-        // What waited stays for later if there is a stock.
-        let waited = if bin.is_spare_stocked() { None } else { taken(bin.pop()) };
+        // The one that waited stays for later if there is a stock.
+        let waited = if bin.count() <= 1 && bin.is_spare_stocked() { None } else { taken(bin.pop()) };
         let object =
             waited.or_else(|| self.refill(thread, class)).or_else(|| self.scrape_together(thread, class));
         self.defer(bin);
@@ -120,12 +120,12 @@ impl Allocator {
             return self.release_marked(object, thread);
         }
         let is_first = bin.cap() == 0;
-        if self.make_room(thread, class).is_some() {
+        if self.make_room(thread, class).is_none() {
+            self.give(object);
+        } else if !self.hide(bin, object) {
             // SAFETY: the object is free.
             unsafe { mark::set(object) };
             bin.push(object);
-        } else {
-            self.give(object);
         }
         if is_first {
             self.cover(thread, class);

@@ -7,10 +7,12 @@
 //! ```
 //!
 //! A block that is freed twice in a row is caught at once as ever; one with others between at the next free of its
-//! class, or before its bin is opened, whatever comes first. Nobody gets it twice:
+//! class, or before its bin is opened, whatever comes first. Where a program only frees, and fills one magazine after
+//! the other, they are looked at when they are full: so many journeys to memory go on at a time. Nobody gets it twice:
 //!
 //! - **A8** What waits is put in if it carries no mark and was not taken out of the same magazine since it came. No other
-//!   magazine is loaded in between, and there is no other thread that could have taken it out of one.
+//!   magazine is loaded in between, and there is no other thread that could have taken it out of one. Out of a blind
+//!   bin nothing is taken.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -20,16 +22,24 @@ use crate::cache::Thread;
 use crate::cache::bin::{Bin, Late};
 use crate::heap::Fault;
 use crate::slab::mark;
+use crate::slab::rooms::GRANULE;
 
 impl Allocator {
-    /// Puts a free object into the bin at `place`, which is late or full.
+    /// Puts a free object into the bin at `place`, which is late, blind or full.
     #[inline(never)]
     pub(super) fn release_late(&self, object: *mut u8, place: usize, thread: &Thread) {
+        mark::expect(object);
         let bin = thread.bin_at(place);
-        let Some(late) = bin.late().filter(|_| self.is_vast.load(Ordering::Relaxed)) else {
+        if !self.is_vast.load(Ordering::Relaxed) {
+            return self.release_overflow(object, place, thread);
+        }
+        if bin.blind().is_some_and(|blind| blind.keep(object)) {
+            compiler_fence(Ordering::SeqCst);
+            return thread.busy.set(false);
+        }
+        let Some(late) = bin.late() else {
             return self.release_overflow(object, place, thread);
         };
-        mark::expect(object);
         let before = late.object();
         if before.is_null() || before == object || !bin.is_plainly_free(late, before) {
             return self.release_doubted(object, place, thread, late);
@@ -110,12 +120,26 @@ impl Allocator {
         }
     }
 
-    /// The bin is late no longer.
+    /// Nothing waits in the bin any longer.
     #[inline]
     pub(super) fn settle(&self, bin: &Bin) {
-        if let Err(suspect) = bin.settle() {
+        while let Err(suspect) = bin.settle() {
             self.accuse(suspect);
         }
+    }
+
+    /// The same with the lock held.
+    pub(super) fn settle_in(&self, state: &mut State, bin: &Bin) {
+        while let Err(suspect) = bin.settle() {
+            self.release_suspect(state, suspect);
+        }
+    }
+
+    /// Keeps `object` in a bin that was filled and has an empty magazine now, without a look at what follows it, in
+    /// a large heap of one thread; whether it did.
+    #[inline]
+    pub(super) fn hide(&self, bin: &Bin, object: *mut u8) -> bool {
+        self.is_vast.load(Ordering::Relaxed) && bin.hide(object)
     }
 
     /// Makes a bin late in a large heap of one thread.
@@ -129,7 +153,7 @@ impl Allocator {
     /// Notes whether the heap is large, and one thread's, and no trace is written, for which all bins rest.
     #[inline]
     pub(super) fn weigh(&self, state: &State) {
-        let is_vast = state.heap().counts().footprint >= state.settings().late
+        let is_vast = state.spans().count() * GRANULE >= state.settings().late
             && !state.threads().is_crowd()
             && self.recorder().is_none();
         if is_vast != self.is_vast.load(Ordering::Relaxed) {
@@ -139,14 +163,14 @@ impl Allocator {
 }
 
 impl Entry<'_> {
-    /// No bin of this thread is late any longer: what waits is not marked, and who looks at the heap would take it for a
-    /// used one.
+    /// Nothing waits in a bin of this thread any longer: it is not marked, and who looks at the heap would take it for
+    /// used.
     pub(super) fn settle_bins(&mut self) {
         if self.was_closed || !self.thread.is_own() {
             return;
         }
-        for suspect in self.thread.bins.iter().filter_map(|bin| bin.settle().err()) {
-            self.allocator.release_suspect(&mut self.state, suspect);
+        for bin in &self.thread.bins {
+            self.allocator.settle_in(&mut self.state, bin);
         }
     }
 }

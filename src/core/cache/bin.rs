@@ -8,14 +8,18 @@
 //! The object put in last is taken first: its lines and its page are warm. Between a full and an
 //! empty magazine a loop can swing as it likes without a call of the depot.
 //!
-//! In a large heap a bin may be [`late`].
+//! In a large heap a bin may be [`late`], or [`blind`]. What it keeps then and has not looked at is not to be had yet: it waits.
 
+mod blind;
 mod late;
+#[cfg(test)]
+mod rig;
 
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+pub use blind::Blind;
 pub use late::Late;
 
 use super::magazine::Magazine;
@@ -29,7 +33,7 @@ pub struct Bin {
     top: Cell<*mut *mut u8>,
     /// Its first slot, or null: there is none.
     low: Cell<*mut *mut u8>,
-    /// Behind its last slot, or a [late](late) bin's sign.
+    /// Behind its last slot, or the sign of a [late](late) or [blind](blind) bin.
     high: Cell<*mut *mut u8>,
     /// The other magazine, or null.
     spare: Cell<*mut Magazine>,
@@ -55,7 +59,7 @@ impl Bin {
         Some(object)
     }
 
-    /// The slot for the next object; `None` if the magazine is full, or the bin late.
+    /// The slot for the next object; `None` if the magazine is full, or the bin not plain.
     #[inline(always)]
     pub fn slot(&self) -> Option<*mut *mut u8> {
         let top = self.top.get();
@@ -70,7 +74,7 @@ impl Bin {
         self.top.set(slot.wrapping_add(1));
     }
 
-    /// Keeps an object; `false` if the magazine is full, or the bin late.
+    /// Keeps an object; `false` if the magazine is full, or the bin not plain.
     #[inline(always)]
     pub fn push(&self, object: *mut u8) -> bool {
         let slot = self.slot();
@@ -99,12 +103,12 @@ impl Bin {
         slots_between(self.low.get(), self.top.get())
     }
 
-    /// Slots of the loaded magazine; the bin is not late.
+    /// Slots of the loaded magazine; the bin is plain.
     pub fn cap(&self) -> usize {
         slots_between(self.low.get(), self.high.get())
     }
 
-    /// Slots without an object; the bin is not late.
+    /// Slots without an object; the bin is plain.
     pub fn room(&self) -> usize {
         slots_between(self.top.get(), self.high.get())
     }
@@ -148,7 +152,7 @@ impl Bin {
         self.top.set(low.wrapping_add(count));
     }
 
-    /// Takes the loaded magazine out; null if there was none. The bin is not late.
+    /// Takes the loaded magazine out; null if there was none. The bin is plain.
     pub fn unload(&self) -> *mut Magazine {
         let (low, count) = (self.low.get(), self.count());
         for place in [&self.low, &self.high, &self.top] {
@@ -184,6 +188,39 @@ impl Bin {
         is_free
     }
 
+    /// Whether it is neither late nor blind.
+    pub fn is_plain(&self) -> bool {
+        self.late().is_none() && self.blind().is_none()
+    }
+
+    /// Makes the bin plain, and puts in what waits. An object that must not be put in is the error: it waits no
+    /// longer, but others may.
+    #[inline]
+    pub fn settle(&self) -> Result<(), *mut u8> {
+        if let Some(blind) = self.blind() {
+            return self.settle_blind(blind);
+        }
+        self.late().map_or(Ok(()), |late| self.settle_late(late))
+    }
+
+    /// Makes the bin plain, and gives up what waits.
+    pub fn forgo(&self) {
+        if let Some(blind) = self.blind() {
+            self.forgo_blind(blind);
+        } else if let Some(late) = self.late() {
+            self.forgo_late(late);
+        }
+    }
+
+    /// Whether `object` waits.
+    pub fn defers(&self, object: *mut u8) -> bool {
+        let mut found = self.late().is_some_and(|late| late.object() == object);
+        if let Some(blind) = self.blind() {
+            blind.each(self.top.get(), |other| found |= other == object);
+        }
+        found
+    }
+
     /// Whether `object` rests in one of the two magazines.
     pub fn holds(&self, object: *mut u8) -> bool {
         let mut found = false;
@@ -191,7 +228,7 @@ impl Bin {
         found
     }
 
-    /// Calls `see` with every object of both magazines, and with the one that waits. The bin may be another
+    /// Calls `see` with every object of both magazines, and with what waits. The bin may be another
     /// thread's, or be in somebody's hands whom a signal handler interrupted: a magazine that is being
     /// exchanged counts as empty. The caller holds the state, without which no magazine goes back to the heap.
     pub fn each(&self, mut see: impl FnMut(*mut u8)) {
@@ -203,9 +240,12 @@ impl Bin {
             let count = count.filter(|count| *count <= cap).unwrap_or(0);
             // SAFETY: within the magazine.
             (0..count).for_each(|n| see(unsafe { low.wrapping_add(n).read() }));
+            let high = glimpse(&self.high);
             // SAFETY: as above.
-            let late = unsafe { late::glimpsed(glimpse(&self.high), low) };
+            let late = unsafe { late::glimpsed(high, low) };
             late.map(Late::object).filter(|object| !object.is_null()).into_iter().for_each(&mut see);
+            let blind = blind::glimpsed(high, low);
+            blind.inspect(|blind| blind.each(low.wrapping_add(count), &mut see));
         }
         let spare = glimpse(&self.spare);
         if !spare.is_null() {

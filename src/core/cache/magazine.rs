@@ -4,7 +4,7 @@
 //!   ├ next ┼ count, cap ┼ slot 0 ┼ slot 1 ┼ ... ┼ slot cap - 1 ┤     a used block, marked OWN
 //! ```
 //!
-//! - **U1** `count` is true while the magazine is not loaded in a bin. A late bin keeps something else there.
+//! - **U1** `count` is true while the magazine is not loaded in a bin. A late or blind bin keeps something else there.
 
 use core::ptr;
 

@@ -157,8 +157,8 @@ settings! {
     "HUGE" Always "a size, or off" "8M"
         "A heap that has grown so large grows on in huge pages, where the system has any."
         |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
-    "LATE" Always "a size, or off" "32M"
-        "A heap of one thread that has grown so large finds most double frees one free later; it never hands a block to two owners."
+    "LATE" Always "a size, or off" "16M"
+        "A process of one thread whose slabs have grown so large finds most double frees one free later, up to 128 later where it only frees; it never hands a block to two owners."
         |s, v| { s.late = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "MMAP_THRESHOLD" Always "a size" "1M, grows to 32M"
         "Larger requests get a mapping of their own; a given size does not adapt."

@@ -17,8 +17,8 @@ use crate::slab::mark;
 
 /// Stands for the end of a late bin's magazine: below all slots, so none is free.
 const LATE: *mut *mut u8 = ptr::without_provenance_mut(1);
-/// Fewest slots of a late bin's magazine, since the last is not for keeping.
-const LEAST_LATE: usize = 16;
+/// Fewest slots of a late bin's magazine, since the last is not for keeping, and of a blind one's.
+pub(super) const LEAST: usize = 16;
 
 /// Most objects that are taken out between two that are put in, as a rule. So many words stand before the first slot
 /// too: the magazine's head and its block's tag, none of which is the address of an object.
@@ -120,8 +120,8 @@ impl Bin {
     /// waits is not to be had without the slow side.
     #[inline(never)]
     pub fn defer(&self) {
-        let is_between = self.late().is_none() && self.count() > 0 && self.room() > 0;
-        if is_between && self.cap() >= LEAST_LATE {
+        let is_between = self.is_plain() && self.count() > 0 && self.room() > 0;
+        if is_between && self.cap() >= LEAST {
             // SAFETY: as in `late`.
             let late = unsafe { late_of(self.low.get()) };
             // SAFETY: not full: the last slot is free.
@@ -131,14 +131,9 @@ impl Bin {
     }
 
     /// The bin is late no longer. What waited is put in; or it is the error, if it must not be.
-    #[inline]
-    pub fn settle(&self) -> Result<(), *mut u8> {
-        self.late().map_or(Ok(()), |late| self.settle_late(late))
-    }
-
     #[cold]
     #[inline(never)]
-    fn settle_late(&self, late: Late) -> Result<(), *mut u8> {
+    pub(super) fn settle_late(&self, late: Late) -> Result<(), *mut u8> {
         self.high.set(late.last.wrapping_add(1));
         let object = late.object();
         if object.is_null() {
@@ -154,15 +149,8 @@ impl Bin {
     }
 
     /// The bin is late no longer, and what waited is given up.
-    pub fn forgo(&self) {
-        if let Some(late) = self.late() {
-            self.high.set(late.last.wrapping_add(1));
-        }
-    }
-
-    /// Whether `object` waits.
-    pub fn defers(&self, object: *mut u8) -> bool {
-        self.late().is_some_and(|late| late.object() == object)
+    pub(super) fn forgo_late(&self, late: Late) {
+        self.high.set(late.last.wrapping_add(1));
     }
 }
 
@@ -193,36 +181,14 @@ mod tests {
     use std::boxed::Box;
     use std::vec::Vec;
 
+    use super::super::rig::{OBJECTS, Rig, SLOTS};
     use super::*;
 
-    const OBJECTS: usize = 40;
-    const SLOTS: usize = 24;
-
-    /// What is before a magazine, as in a block of the heap, the magazine and its objects.
-    #[repr(C)]
-    struct Place {
-        tag: [usize; 2],
-        magazine: Magazine,
-        slots: [*mut u8; SLOTS],
-        objects: [[u64; 2]; OBJECTS],
-    }
-
     /// A late bin in which `stock` objects rest, and the objects.
-    fn late_bin(stock: usize) -> (Box<Place>, Bin, Vec<*mut u8>) {
-        let magazine = Magazine { next: ptr::null_mut(), count: 0, cap: SLOTS as u32 };
-        let slots = [ptr::null_mut(); SLOTS];
-        let mut place = Box::new(Place { tag: [0; 2], magazine, slots, objects: [[0; 2]; OBJECTS] });
-        let objects: Vec<*mut u8> =
-            place.objects.iter_mut().map(|object| ptr::from_mut(object).cast()).collect();
-        let bin = Bin::empty();
-        bin.load(&raw mut place.magazine);
-        for object in &objects[..stock] {
-            // SAFETY: an object has sixteen bytes.
-            unsafe { mark::set(*object) };
-            bin.push(*object);
-        }
+    fn late_bin(stock: usize) -> (Box<Rig>, Bin, Vec<*mut u8>) {
+        let (rig, bin, objects) = Rig::with(stock);
         bin.defer();
-        (place, bin, objects)
+        (rig, bin, objects)
     }
 
     /// What free does: an object that must not be put in is the error.
@@ -244,19 +210,9 @@ mod tests {
         Ok(())
     }
 
-    /// What malloc does.
-    fn take(bin: &Bin) -> Option<*mut u8> {
-        let object = bin.pop()?;
-        // SAFETY: an object has sixteen bytes.
-        assert!(unsafe { mark::is_set(object) });
-        // SAFETY: as above.
-        unsafe { mark::clear(object) };
-        Some(object)
-    }
-
     #[test]
     fn what_waits_is_put_in_when_the_next_one_comes() {
-        let (_place, bin, objects) = late_bin(1);
+        let (_rig, bin, objects) = late_bin(1);
         let [first, second] = [objects[10], objects[11]];
 
         release(&bin, first).unwrap();
@@ -265,15 +221,15 @@ mod tests {
         release(&bin, second).unwrap();
 
         assert!(bin.defers(second));
-        assert_eq!(take(&bin), Some(first));
+        assert_eq!(bin.take(), Some(first));
         bin.settle().unwrap();
-        assert_eq!((take(&bin), take(&bin), take(&bin)), (Some(second), Some(objects[0]), None));
+        assert_eq!((bin.take(), bin.take(), bin.take()), (Some(second), Some(objects[0]), None));
     }
 
     #[test]
     fn a_bin_is_late_only_with_something_to_take_and_room_for_what_comes() {
         for (stock, is_late) in [(0, false), (1, true), (SLOTS - 1, true), (SLOTS, false)] {
-            let (_place, bin, _) = late_bin(stock);
+            let (_rig, bin, _) = late_bin(stock);
             assert_eq!(bin.late().is_some(), is_late, "{stock}");
         }
     }
@@ -281,14 +237,14 @@ mod tests {
     #[test]
     fn what_is_freed_twice_is_found_marked_or_taken_out() {
         for taken_out in 0..6 {
-            let (_place, bin, objects) = late_bin(6);
+            let (_rig, bin, objects) = late_bin(6);
             let twice = objects[6 - taken_out.max(1)];
             release(&bin, twice).unwrap();
-            (0..taken_out).for_each(|_| _ = take(&bin).unwrap());
+            (0..taken_out).for_each(|_| _ = bin.take().unwrap());
 
             assert_eq!(release(&bin, objects[20]), Err(twice), "{taken_out}");
         }
-        let (_place, bin, objects) = late_bin(1);
+        let (_rig, bin, objects) = late_bin(1);
         release(&bin, objects[7]).unwrap();
         assert_eq!(release(&bin, objects[7]), Err(objects[7]));
     }
@@ -296,7 +252,7 @@ mod tests {
     #[test]
     fn nothing_is_handed_out_twice_whatever_is_freed_twice() {
         for seed in 1..300u64 {
-            let (_place, bin, objects) = late_bin(8);
+            let (_rig, bin, objects) = late_bin(8);
             let mut live: Vec<*mut u8> = objects[8..].to_vec();
             let (mut state, mut doubles, mut found) = (seed, 0, 0);
             let mut draw = |below: usize| {
@@ -305,7 +261,7 @@ mod tests {
             };
             for _ in 0..400 {
                 if draw(2) == 0 && bin.count() > 1 {
-                    let object = take(&bin).unwrap();
+                    let object = bin.take().unwrap();
                     assert!(!live.contains(&object), "{seed}");
                     live.push(object);
                 } else if !live.is_empty() && bin.count() < SLOTS - 2 {
