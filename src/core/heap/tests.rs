@@ -389,9 +389,12 @@ fn a_large_request_is_served_where_growth_is_never_adjacent() {
 
 /// What a heap that is large already takes more, the most at a time, for another 8 MiB; as many bytes rest after
 /// so many of them.
-fn steps_of_a_large_heap(resting: impl Fn(usize) -> usize) -> usize {
+fn steps_of_a_large_heap(has_company: bool, resting: impl Fn(usize) -> usize) -> usize {
     let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
     let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
+    if has_company {
+        heap.expect_company();
+    }
     let mut place = |resting: usize| {
         let before = heap.counts().footprint;
         heap.note_resting(resting);
@@ -426,11 +429,21 @@ fn a_heap_of_several_threads_grows_less_than_half_as_often() {
 
 #[test]
 fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
-    let filling = steps_of_a_large_heap(|_| 0);
-    let creeping = steps_of_a_large_heap(|more| more);
-    let sparse = steps_of_a_large_heap(|_| 3 << 20);
+    let filling = steps_of_a_large_heap(false, |_| 0);
+    let creeping = steps_of_a_large_heap(false, |more| more);
+    let sparse = steps_of_a_large_heap(false, |_| 3 << 20);
 
     assert!(filling > HUGE_PAGE * 9 / 10 && filling <= HUGE_PAGE, "{filling}");
     assert!(creeping < 256 << 10, "{creeping}");
     assert!(sparse < 256 << 10, "{sparse}");
+}
+
+/// What one of them has freed, another one does not find so soon.
+#[test]
+fn a_large_heap_of_several_threads_is_full_later_than_that_of_one() {
+    let resting = |_| 1_200_000;
+    let (alone, in_company) = (steps_of_a_large_heap(false, resting), steps_of_a_large_heap(true, resting));
+
+    assert!(alone > HUGE_PAGE * 9 / 10, "{alone}");
+    assert!(in_company <= 512 << 10, "{in_company}");
 }
