@@ -184,6 +184,25 @@ impl Thread {
         self.resting.set(true);
     }
 
+    /// Ends a rest for one call, if it is one and the watch lets the call pass; whether it did. The bins are busy.
+    #[inline]
+    pub fn stir(&self) -> bool {
+        // SAFETY: [X1](super): the thread's own watch, and nobody keeps a reference to it.
+        let stirs = self.resting.get() && unsafe { &mut *self.watch.get() }.passes();
+        if stirs {
+            self.resting.set(false);
+            compiler_fence(Ordering::SeqCst);
+        }
+        stirs
+    }
+
+    /// Goes on with the rest from which it was stirred.
+    #[inline]
+    pub fn doze(&self) {
+        compiler_fence(Ordering::SeqCst);
+        self.resting.set(true);
+    }
+
     /// Ends a rest; whether it was one. The bins are busy until they are opened.
     pub fn wake(&self) -> bool {
         let was = self.resting.replace(false);

@@ -88,11 +88,15 @@ impl Watch {
     /// closely most pass unread, so that an answer may be late by a few of them.
     #[inline]
     pub fn is_due(&mut self) -> bool {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            return false;
-        }
-        self.is_due_at(super::thread::ticks())
+        !self.passes() && self.is_due_at(super::thread::ticks())
+    }
+
+    /// Whether a question passes unread: it is not time, as far as is known.
+    #[inline]
+    pub fn passes(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn is_due_at(&mut self, now: u64) -> bool {
