@@ -1,11 +1,10 @@
 //! heapmm, the malloc that explains itself: the roof with the names that C knows.
 //!
 //! ```text
-//!   abi::stdlib     malloc, free and the rest of the glibc family
-//!   abi::heapmm     heapmm_*: with pools, families and heaps all that include/heapmm.h declares
-//!   abi::operators  new and delete of C++
-//!   abi::loader     dlopen without RTLD_DEEPBIND
-//!   boot            constructor, fork, exit: the late and optional parts
+//!   abi::stdlib   malloc, free and the rest of the glibc family
+//!   abi::heapmm   heapmm_*: with pools, families and heaps all that include/heapmm.h declares
+//!   abi::loader   dlopen without RTLD_DEEPBIND
+//!   boot          constructor, fork, exit: the late and optional parts
 //! ```
 //!
 //! Everything below stands in the package `heapmm-core`, which exports no symbol.

@@ -5,8 +5,7 @@
 //! program has one malloc. The call goes on by a jump, so that the loader still sees the caller,
 //! whose run path it searches.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
-use core::mem;
+use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// The next `dlopen` in the order of the loader, once it is known.
@@ -52,17 +51,4 @@ extern "C" fn find_next() -> *mut c_void {
     let next = unsafe { libc::dlsym(libc::RTLD_NEXT, c"dlopen".as_ptr()) };
     NEXT.store(next, Ordering::Relaxed);
     next
-}
-
-/// The library that calls itself `name`, if it is open; else null. A name for dlopen would have the linker of every static
-/// program warn of it.
-pub fn find_open(name: &CStr) -> *mut c_void {
-    let next = find_next();
-    if next.is_null() {
-        return next;
-    }
-    // SAFETY: so the C library declares it.
-    let next: unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void = unsafe { mem::transmute(next) };
-    // SAFETY: a string that ends in a zero byte; nothing is opened that is not open.
-    unsafe { next(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) }
 }

@@ -7,7 +7,5 @@ mod heaps;
 mod leaks;
 mod loader;
 mod named;
-#[cfg(target_arch = "x86_64")]
-mod operators;
 mod pools;
 mod stdlib;
