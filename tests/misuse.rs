@@ -248,6 +248,17 @@ fn a_late_free_finds_a_double_free_before_the_block_is_handed_out_twice() {
     }
 }
 
+/// Until then another thread could be handed the block, or its slab given up.
+#[test]
+fn a_late_free_finds_a_double_free_before_another_thread_or_the_heap_gets_the_block() {
+    for program in ["late_double_free_threads", "late_double_free_slab"] {
+        for number in ["0", "1", "20", "150"] {
+            aborts(program, number, LATE);
+            goes_on(program, number, LATE);
+        }
+    }
+}
+
 /// Every call comes by the slow side then, and looks as ever. The literal policy would take long to get there.
 #[test]
 fn double_free_beside_idle_memory_aborts() {

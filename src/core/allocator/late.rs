@@ -11,8 +11,8 @@
 //! the other, they are looked at when they are full: so many journeys to memory go on at a time. Nobody gets it twice:
 //!
 //! - **A8** What waits is put in if it carries no mark and was not taken out of the same magazine since it came. No other
-//!   magazine is loaded in between, and there is no other thread that could have taken it out of one. Out of a blind
-//!   bin nothing is taken.
+//!   magazine is loaded in between, no slab is given up, and there is no other thread that could have taken it: a second
+//!   one looks, before it takes anything, at what waits. Out of a blind bin nothing is taken.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -135,6 +135,23 @@ impl Allocator {
         }
     }
 
+    /// Nothing waits in any bin of this thread, which is in a call of its own: what goes back to its rooms now may be the
+    /// last of a slab.
+    #[inline]
+    pub(super) fn settle_before(&self, state: &mut State, thread: &Thread) {
+        if self.is_vast.load(Ordering::Relaxed) && thread.is_own() {
+            thread.bins.iter().for_each(|bin| self.settle_in(state, bin));
+        }
+    }
+
+    /// The heap is one thread's no longer: what waits with the others and carries the mark was freed twice, and this
+    /// thread could be handed it before they look.
+    pub(super) fn look_for_others(&self, state: &mut State) {
+        while let Some(suspect) = withdrawn(state) {
+            self.release_suspect(state, suspect);
+        }
+    }
+
     /// Keeps `object` in a bin that was filled and has an empty magazine now, without a look at what follows it, in
     /// a large heap of one thread; whether it did.
     #[inline]
@@ -150,16 +167,28 @@ impl Allocator {
         }
     }
 
-    /// Notes whether the heap is large, and one thread's, and no trace is written, for which all bins rest.
+    /// Notes whether the heap is large, and one thread's, and no trace is written, for which all bins rest; whether it
+    /// was all that until now.
     #[inline]
-    pub(super) fn weigh(&self, state: &State) {
+    pub(super) fn weigh(&self, state: &State) -> bool {
         let is_vast = state.spans().count() * GRANULE >= state.settings().late
             && !state.threads().is_crowd()
             && self.recorder().is_none();
-        if is_vast != self.is_vast.load(Ordering::Relaxed) {
+        let was_vast = self.is_vast.load(Ordering::Relaxed);
+        if is_vast != was_vast {
             self.is_vast.store(is_vast, Ordering::Relaxed);
         }
+        was_vast && !is_vast
     }
+}
+
+/// What waits with a thread although it carries the mark, and waits no longer.
+fn withdrawn(state: &State) -> Option<*mut u8> {
+    state
+        .threads()
+        .iter()
+        .filter(|thread| thread.may_serve())
+        .find_map(|thread| thread.bins.iter().find_map(|bin| bin.withdraw(|| thread.may_serve())))
 }
 
 impl Entry<'_> {

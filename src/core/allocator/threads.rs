@@ -271,7 +271,9 @@ impl Allocator {
             let admitted = if is_first { first_thread(first) } else { state.adopt(&self.rooms)? };
             state.threads_mut().link(admitted);
             state.note_company();
-            self.weigh(&state);
+            if self.weigh(&state) {
+                self.look_for_others(&mut state);
+            }
             admitted.number.set(state.threads_mut().number());
             (admitted, is_first)
         };

@@ -17,12 +17,13 @@ mod rig;
 
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering, fence};
 
 pub use blind::Blind;
 pub use late::Late;
 
 use super::magazine::Magazine;
+use crate::slab::mark;
 use crate::slab::rooms::BIN;
 
 /// The two magazines of one class: [X2](super).
@@ -210,6 +211,33 @@ impl Bin {
         } else if let Some(late) = self.late() {
             self.forgo_late(late);
         }
+    }
+
+    /// Takes out an object that waits although it carries the mark, of a bin of another thread that is in no call, as
+    /// `is_still` says: what its own call marks meanwhile is none.
+    pub fn withdraw(&self, is_still: impl Fn() -> bool) -> Option<*mut u8> {
+        let glimpsed = || (glimpse(&self.high), glimpse(&self.low), glimpse(&self.top));
+        let before @ (high, low, top) = glimpsed();
+        if glimpsed() != before {
+            return None;
+        }
+        let blind = blind::glimpsed(high, low);
+        // SAFETY: what a late bin's `low` says is the first slot of a magazine, which stays while the state is held.
+        let late = unsafe { late::glimpsed(high, low) };
+        let slots = blind.map(|blind| blind.waiting(top)).into_iter().flatten();
+        slots.chain(late.map(Late::slot)).find_map(|slot| {
+            // SAFETY: within the magazine.
+            let object = unsafe { slot.read_volatile() };
+            // SAFETY: an object has sixteen bytes.
+            let is_marked = !object.is_null() && unsafe { mark::is_set(object) };
+            fence(Ordering::SeqCst);
+            let is_suspect = is_marked && is_still() && glimpsed() == before;
+            is_suspect.then(|| {
+                // SAFETY: as above; its thread takes null for nothing.
+                unsafe { slot.write_volatile(ptr::null_mut()) };
+                object
+            })
+        })
     }
 
     /// Whether `object` waits.

@@ -67,14 +67,16 @@ impl Blind {
 
     /// Calls `see` with every object above `top` that nobody has looked at.
     pub(super) fn each(self, top: *mut *mut u8, mut see: impl FnMut(*mut u8)) {
-        // Who looks at another thread's bin may find a count that does not fit.
+        // SAFETY: slots with an object or null.
+        let objects = self.waiting(top).map(|slot| unsafe { slot.read() });
+        objects.filter(|object| !object.is_null()).for_each(&mut see);
+    }
+
+    /// The slots above `top`. Who looks at another thread's bin may find a count that does not fit.
+    pub(super) fn waiting(self, top: *mut *mut u8) -> impl Iterator<Item = *mut *mut u8> {
         let end = self.end().min(self.high());
-        let mut slot = top;
-        while slot < end {
-            // SAFETY: within the magazine.
-            see(unsafe { slot.read() });
-            slot = slot.wrapping_add(1);
-        }
+        let count = end.addr().saturating_sub(top.addr()) / size_of::<*mut u8>();
+        (0..count).map(move |n| top.wrapping_add(n))
     }
 }
 
@@ -105,14 +107,18 @@ impl Bin {
     pub(super) fn settle_blind(&self, blind: Blind) -> Result<(), *mut u8> {
         let mut top = self.top.get();
         while top < blind.end() {
-            // SAFETY: a slot with an object.
+            // SAFETY: a slot with an object, or null where one was withdrawn.
             let object = unsafe { top.read() };
             // SAFETY: an object has sixteen bytes.
-            if unsafe { mark::is_set(object) } {
+            let is_marked = !object.is_null() && unsafe { mark::is_set(object) };
+            if is_marked || object.is_null() {
                 // SAFETY: as above.
                 unsafe { top.write(blind.pop()) };
-                self.top.set(top);
-                return Err(object);
+                if is_marked {
+                    self.top.set(top);
+                    return Err(object);
+                }
+                continue;
             }
             // SAFETY: as above; the program has given it up.
             unsafe { mark::set(object) };
@@ -199,6 +205,28 @@ mod tests {
         let mut rest: Vec<*mut u8> = core::iter::from_fn(|| bin.take()).collect();
         rest.sort_unstable();
         assert_eq!(rest, [in_use[0], in_use[1], in_use[2]]);
+    }
+
+    #[test]
+    fn what_another_thread_finds_marked_waits_no_longer() {
+        let (_rig, bin, objects) = Rig::with(0);
+        assert!(objects[..4].iter().all(|object| release(&bin, *object)));
+        // SAFETY: an object has sixteen bytes.
+        unsafe { mark::set(objects[1]) };
+
+        assert_eq!(bin.withdraw(|| false), None, "its own call may have marked it");
+        assert_eq!(bin.withdraw(|| true), Some(objects[1]));
+        assert_eq!(bin.withdraw(|| true), None);
+        bin.settle().unwrap();
+        let taken: Vec<*mut u8> = core::iter::from_fn(|| bin.take()).collect();
+        assert_eq!(taken, [objects[2], objects[3], objects[0]]);
+
+        let (_rig, late, objects) = Rig::with(2);
+        late.defer();
+        late.put_off(late.late().unwrap(), objects[0]);
+        assert_eq!(late.withdraw(|| true), Some(objects[0]));
+        late.settle().unwrap();
+        assert_eq!(late.count(), 2);
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Late {
         unsafe { self.last.read() }
     }
 
+    /// The slot in which it waits.
+    pub(super) const fn slot(self) -> *mut *mut u8 {
+        self.last
+    }
+
     /// Where the top was when the object came that waits.
     #[inline(always)]
     fn then(self) -> *mut *mut u8 {
