@@ -40,7 +40,7 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     fn air_now(&self, state: &mut State, thread: &Thread) {
-        self.settle_before(state, thread);
+        self.settle_own(state, thread);
         state.ripen(true);
         self.recover(state, SOME);
         self.unload_retired(state);

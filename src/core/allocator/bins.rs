@@ -172,7 +172,9 @@ impl Allocator {
     /// Beside other threads small objects come by whole lines.
     fn fetch(&self, thread: &Thread, class: usize, batch: &mut [*mut u8; MOST_GRAB]) -> Option<usize> {
         let mut state = self.enter()?;
-        self.weigh(&state);
+        if self.weigh(&state) {
+            self.settle_own(&mut state, thread);
+        }
         self.depot.limit_small(state.most_small_resting());
         self.air(&mut state, thread, false);
         if state.is_time_to_gather() {

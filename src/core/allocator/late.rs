@@ -136,10 +136,9 @@ impl Allocator {
     }
 
     /// Nothing waits in any bin of this thread, which is in a call of its own: what goes back to its rooms now may be the
-    /// last of a slab.
-    #[inline]
-    pub(super) fn settle_before(&self, state: &mut State, thread: &Thread) {
-        if self.is_vast.load(Ordering::Relaxed) && thread.is_own() {
+    /// last of a slab, or nobody will look.
+    pub(super) fn settle_own(&self, state: &mut State, thread: &Thread) {
+        if thread.is_own() {
             thread.bins.iter().for_each(|bin| self.settle_in(state, bin));
         }
     }
