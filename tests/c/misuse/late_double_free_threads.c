@@ -1,5 +1,6 @@
 /* A block that rests is freed again while the program frees only, and free looks at many blocks together. Before it
- * looks a second thread starts and takes all that rests. The number is that of the frees behind it. */
+ * looks a second thread starts and takes all that rests. The number is that of the frees behind it. A block of another
+ * size has the allocator find out how large the heap is by now. */
 #include "misuse.h"
 #include <pthread.h>
 
@@ -22,11 +23,12 @@ int main(int argc, char **argv)
     for (int i = 0; i < COUNT - LEFT; i++)
         free(blocks[i]);
 
-    char *block = blocks[COUNT / 2];
+    char *block = blocks[COUNT - LEFT - 500];
     fault_is(block);
     free(block);
     for (int i = 0; i < behind; i++)
         free(blocks[COUNT - 1 - i]);
+    (void)block_of(1000);
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, takes, NULL) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
