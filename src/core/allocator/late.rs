@@ -137,6 +137,7 @@ impl Allocator {
 
     /// Nothing waits in any bin of this thread, which is in a call of its own: what goes back to its rooms now may be the
     /// last of a slab, or nobody will look.
+    #[inline(never)]
     pub(super) fn settle_own(&self, state: &mut State, thread: &Thread) {
         if thread.is_own() {
             thread.bins.iter().for_each(|bin| self.settle_in(state, bin));
@@ -145,6 +146,8 @@ impl Allocator {
 
     /// The heap is one thread's no longer: what waits with the others and carries the mark was freed twice, and this
     /// thread could be handed it before they look.
+    #[cold]
+    #[inline(never)]
     pub(super) fn look_for_others(&self, state: &mut State) {
         while let Some(suspect) = withdrawn(state) {
             self.release_suspect(state, suspect);
