@@ -180,8 +180,7 @@ impl Thread {
     /// Closes the bins between two calls: each call comes by the slow side.
     pub fn rest(&self) {
         self.busy.set(true);
-        compiler_fence(Ordering::SeqCst);
-        self.resting.set(true);
+        self.doze();
     }
 
     /// Ends a rest for one call, if it is one and the watch lets the call pass; whether it did. The bins are busy.
