@@ -23,6 +23,7 @@ use crate::observe::trace::{Call, Kind as Event};
 use crate::os::call;
 use crate::slab::class::{self, SLAB_CLASSES};
 use crate::slab::mark;
+use crate::slab::spans::Taken;
 
 /// Slots of the first magazine of a bin: a process that frees little pays little.
 const FIRST_SLOTS: usize = 8;
@@ -189,13 +190,20 @@ impl Allocator {
             state.make_slabs(class);
             grab = grab.max(2 * mates);
         }
-        let got = state.take(&self.rooms, class, &mut batch[..grab]);
-        self.note_slabs(&mut state, class, &batch[..got]);
-        // Beside other threads the freshest comes first, which has a line of its own if any has; else the lowest.
-        if !state.threads().is_crowd() {
-            batch[..got].reverse();
+        let Taken { count, fresh } = state.take(&self.rooms, class, &mut batch[..grab]);
+        self.note_slabs(&mut state, class, &batch[..count]);
+        let is_crowd = state.threads().is_crowd();
+        // The lock is no place for a page fault.
+        drop(state);
+        for object in &batch[count - fresh..count] {
+            // SAFETY: the rooms gave it: it is free.
+            unsafe { mark::set(*object) };
         }
-        Some(got)
+        // Beside other threads the freshest comes first, which has a line of its own if any has; else the lowest.
+        if !is_crowd {
+            batch[..count].reverse();
+        }
+        Some(count)
     }
 
     /// Remembers that `objects` of `class` come from slabs, if they do.
@@ -240,6 +248,7 @@ impl Allocator {
     }
 
     /// Keeps the rest of a batch where it can be taken.
+    #[inline(never)]
     fn stock(&self, thread: &Thread, class: usize, rest: &[*mut u8]) {
         let bin = bin_of(thread, class);
         if rest.is_empty() {
@@ -250,9 +259,12 @@ impl Allocator {
                 break;
             }
         }
+        // The lines of smaller ones lie one behind the other, and the processor foresees them.
+        let is_foreseen = !class::has_line(class);
         for object in rest {
-            // SAFETY: the rooms gave it: it is free.
-            unsafe { mark::set(*object) };
+            if !is_foreseen {
+                mark::expect(*object);
+            }
             if !bin.push(*object) {
                 self.give(*object);
             }
@@ -262,7 +274,7 @@ impl Allocator {
     /// Returns an object to its room.
     pub(super) fn give(&self, object: *mut u8) {
         match self.enter() {
-            Some(mut state) => state.give(&self.rooms, &[object]),
+            Some(mut state) => state.give_used(&self.rooms, object),
             None => {
                 // There a mark would say that it rests somewhere.
                 // SAFETY: the object is free, and in no bin.

@@ -29,7 +29,7 @@ use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
 use crate::slab::rooms::Rooms;
-use crate::slab::spans::Spans;
+use crate::slab::spans::{Spans, Taken};
 
 /// Most tagged blocks that one refill places: they are not lazily carved.
 const MOST_TAGGED: usize = 8;
@@ -205,14 +205,16 @@ impl State {
     fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
         if let Some(class) = self.slab_for(len, align) {
             let mut one = [core::ptr::null_mut()];
-            let got = self.take(rooms, class, &mut one);
+            let got = self.take(rooms, class, &mut one).count;
             if got > 0 && one[0].addr().is_multiple_of(align) {
                 // SAFETY: handed out just now.
                 unsafe { mark::clear(one[0]) };
                 return Some(Grant { payload: one[0], dirty: len });
             }
             // Memory is out for slabs, or altogether.
-            self.give(rooms, &one[..got]);
+            for object in &one[..got] {
+                self.give_used(rooms, *object);
+            }
         }
         let request = self.aligned_request(len, align);
         if self.wants_mapping(len, align) {
@@ -251,16 +253,16 @@ impl State {
         Some(class)
     }
 
-    /// Fills `out` with objects of `class` from slabs or as tagged blocks; how many there were.
-    pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> usize {
+    /// Fills `out` with objects of `class` from slabs or as tagged blocks.
+    pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> Taken {
         if class < SLAB_CLASSES && usize::from(self.tagged[class]) >= worth_a_slab(class) {
             // SAFETY: the slice is as long as it says.
-            let got = unsafe {
+            let taken = unsafe {
                 self.spans.take(&mut self.heap, &mut self.tables, rooms, class, out.as_mut_ptr(), out.len())
             };
             self.map_rooms(rooms);
-            if got > 0 {
-                return got;
+            if taken.count > 0 {
+                return taken;
             }
         }
         let bits = if self.caching { Tag::class_bits(class) } else { 0 };
@@ -275,7 +277,7 @@ impl State {
         if class < SLAB_CLASSES {
             self.tagged[class] = self.tagged[class].saturating_add(got as u16);
         }
-        got
+        Taken { count: got, fresh: got }
     }
 
     /// From now on `class` gets slabs.
@@ -283,15 +285,24 @@ impl State {
         self.tagged[class] = u16::MAX;
     }
 
-    /// Takes back objects that a cache held, or that were checked.
+    /// Takes back an object that was in the program's hands.
+    pub(super) fn give_used(&mut self, rooms: &Rooms, object: *mut u8) {
+        if rooms.slab(object.addr()).is_some() {
+            // SAFETY: it is free now, and has sixteen bytes.
+            unsafe { mark::set(object) };
+        }
+        self.give(rooms, &[object]);
+    }
+
+    /// Takes back objects of one class that a cache held: they carry the mark.
     pub(super) fn give(&mut self, rooms: &Rooms, mut objects: &[*mut u8]) {
         while let [first, rest @ ..] = objects {
-            if rooms.at(first.addr()).class().is_some() {
-                let given = self.spans.give(&mut self.heap, rooms, objects);
-                objects = &objects[given..];
-            } else {
+            let given = self.spans.give(&mut self.heap, rooms, objects);
+            if given == 0 {
                 self.give_block(Block::of_payload(*first));
                 objects = rest;
+            } else {
+                objects = &objects[given..];
             }
         }
     }
@@ -380,7 +391,7 @@ impl State {
         if self.design.is_some() {
             return self.release_to_engine(held);
         }
-        self.give(rooms, &[held.payload]);
+        self.give_used(rooms, held.payload);
     }
 
     /// Resizes a located block without copying; `None` if that cannot be.

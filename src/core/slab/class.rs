@@ -115,12 +115,18 @@ pub const fn block_len(class: usize) -> usize {
 /// Bytes that processors exchange at a time.
 const LINE: usize = 64;
 
+/// Whether an object of `class` has at least a line to itself.
+#[inline]
+pub const fn has_line(class: usize) -> bool {
+    len_of(class) >= LINE
+}
+
 /// Objects of `class` that fill whole lines together, where one alone does not; 1 for larger ones.
 /// Two threads that write to halves of a line slow each other down threefold.
 #[inline]
 pub const fn line_mates(class: usize) -> usize {
     let len = len_of(class);
-    if len >= LINE {
+    if has_line(class) {
         return 1;
     }
     let mut mates = 1;

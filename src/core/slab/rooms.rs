@@ -17,6 +17,8 @@
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
+use super::class::{SLAB_CLASSES, len_of};
+
 /// Bytes of a granule, and of a slab with the header of the block behind it.
 pub const GRANULE: usize = 1 << GRANULE_SHIFT;
 /// Its logarithm.
@@ -34,6 +36,8 @@ impl Room {
     pub const FOREIGN: Self = Self(0);
     /// Blocks of the heap. No address is the start of an object here: the magic is 0.
     pub const TAGGED: Self = Self(1 << 32);
+    /// The same, where a slab was: what was known of it is still there.
+    pub const VACATED: Self = Self(2 << 32);
 
     /// The room of slabs of `class`, whose objects have `len` bytes.
     pub const fn slab(class: usize, len: usize) -> Self {
@@ -87,6 +91,23 @@ const fn magic(len: usize) -> u64 {
     } else {
         (1u64 << 32).div_ceil(len)
     }
+}
+
+/// The magic of each class with slabs.
+static MAGICS: [u32; SLAB_CLASSES] = {
+    let mut magics = [0; SLAB_CLASSES];
+    let mut class = 0;
+    while class < SLAB_CLASSES {
+        magics[class] = magic(len_of(class)) as u32;
+        class += 1;
+    }
+    magics
+};
+
+/// The number of the object of `class` that begins at `address`, in its slab.
+#[inline(always)]
+pub fn number_of(class: usize, address: usize) -> usize {
+    (address as u16 as usize * MAGICS[class] as usize) >> 32
 }
 
 /// Granules that the first table knows: a heap of four mebibytes.
@@ -148,6 +169,13 @@ impl Rooms {
     pub fn granule(&self, address: usize) -> Option<usize> {
         let granule = address.wrapping_sub(self.base.load(Ordering::Relaxed)) >> GRANULE_SHIFT;
         (granule < self.count.load(Ordering::Relaxed)).then_some(granule)
+    }
+
+    /// The number of the granule around `address`, if a slab lies there.
+    #[inline(always)]
+    pub fn slab(&self, address: usize) -> Option<usize> {
+        self.at(address).class()?;
+        self.granule(address)
     }
 
     /// The address at which granule number `granule` begins.
@@ -223,7 +251,6 @@ fn plain(word: &AtomicUsize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slab::class::{SLAB_CLASSES, len_of};
 
     #[test]
     fn rooms_are_told_apart_and_survive_a_larger_table() {
@@ -242,7 +269,7 @@ mod tests {
         assert_eq!(rooms.at(start), Room::TAGGED);
         assert_eq!(rooms.at(start + GRANULE), slab);
         assert_eq!((slab.class(), slab.bin_place()), (Some(3), 3 * BIN));
-        assert_eq!(Room::TAGGED.class(), None);
+        assert_eq!((Room::TAGGED.class(), Room::VACATED.class()), (None, None));
         assert_eq!(rooms.at(far), Room::FOREIGN);
         assert_eq!(rooms.at(start - GRANULE), Room::FOREIGN);
         assert_eq!(rooms.at(16), Room::FOREIGN);
@@ -262,10 +289,19 @@ mod tests {
                 assert_eq!(room.may_start(GRANULE + offset), starts, "{len} {offset}");
             }
         }
+        for class in 0..SLAB_CLASSES {
+            let len = len_of(class);
+            assert!(
+                (0..LAST / len).all(|number| number_of(class, GRANULE + number * len) == number),
+                "{len}"
+            );
+        }
         assert!((1..GRANULE).all(|offset| !Room::draining(5).may_start(offset)));
         assert_eq!((Room::draining(5).class(), Room::draining(5).is_tagged()), (Some(5), false));
         assert!(
-            (0..GRANULE).all(|offset| !Room::TAGGED.may_start(offset) && !Room::FOREIGN.may_start(offset))
+            [Room::TAGGED, Room::VACATED, Room::FOREIGN]
+                .iter()
+                .all(|room| room.is_tagged() && (0..GRANULE).all(|offset| !room.may_start(offset)))
         );
     }
 }

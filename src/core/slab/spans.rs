@@ -8,41 +8,41 @@
 //!   ▲ payload of the span's own block: a used block of the heap, marked OWN
 //! ```
 //!
-//! A free object holds the offset of the next one in its first word, mixed with a key, and a mark
-//! of its own in the second.
+//! Which objects are free stands in a set beside the slab's descriptor; each of them holds a mark in its second word.
 //!
-//! - **J1** `used + free + fresh` is the capacity; objects in caches count as used.
+//! - **J1** `used + free + fresh` is the capacity; objects in caches count as used. `free` is the size of the set.
 //! - **J2** A slab with free or fresh objects is in the list of its class and fullness; a full
 //!   one is in none; an empty one goes back to the heap.
 //! - **J3** Slabs that are less than a quarter full can be told to drain: what is freed there comes back at
 //!   once and not by a bin, which would hand it out again for ever. They serve when no other of their
 //!   class can.
 
+mod batch;
 mod grades;
 mod hollow;
 mod inspect;
-mod links;
+mod objects;
 
+use self::batch::{Batch, Place};
 use self::grades::{DRAINING, GRADES, grade_of};
 use self::hollow::Stage;
-use self::links::{link_free, next_free};
+use self::objects::Objects;
 use super::class::{self, SLAB_CLASSES};
 use super::mark;
 use super::rooms::{GRANULE, Room, Rooms};
 use crate::block::{ALIGN, Block, WORD, tag};
+use crate::fatal;
 use crate::heap::{Heap, Request};
 use crate::os::PAGE;
 use crate::os::backing::Backing;
-use crate::os::tables::Tables;
+use crate::os::tables::{Tables, clear};
 use crate::policy::FreeIndex;
 
-/// Up to so many bytes of heap the processor's nearer caches hold all objects, and their order does not matter.
-const UNORDERED: usize = 2 << 20;
+/// Bytes of the first table of slabs: a heap of two megabytes needs no other.
+const FIRST_TABLE: usize = 4 * PAGE;
 
 /// No slab: links and heads of lists hold one more than a granule's number.
 const NONE: u32 = 0;
-/// No object.
-const NO_OBJECT: u16 = u16::MAX;
 
 /// What is known of one slab. All counts are of objects.
 #[derive(Clone, Copy, Debug)]
@@ -53,21 +53,43 @@ pub struct Slab {
     used: u16,
     /// Carved so far.
     carved: u16,
-    /// The first free object, in steps of sixteen bytes from the start.
-    free: u16,
     class: u8,
     grade: u8,
     /// A bit for each page that was given back.
     hollow: u16,
     stage: Stage,
-    /// Objects that came back since the free ones were last in order.
-    loose: u16,
+    /// The first word of the set of free objects that may hold one.
+    low: u8,
+}
+
+impl Slab {
+    /// Bytes of an object.
+    const fn len(&self) -> usize {
+        class::len_of(self.class as usize)
+    }
+}
+
+/// A slab and its free objects: of a few hundred, all that is known stands in one line.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Row {
+    slab: Slab,
+    free: Objects,
+}
+
+/// What came from slabs or the heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Objects.
+    pub count: usize,
+    /// How many of them, the last ones, are new, and carry no mark.
+    pub fresh: usize,
 }
 
 /// All slabs.
 #[derive(Debug)]
 pub struct Spans {
-    table: *mut Slab,
+    table: *mut Row,
     cap: usize,
     lists: [[u32; GRADES]; SLAB_CLASSES],
     live: usize,
@@ -76,6 +98,8 @@ pub struct Spans {
     fresh_bytes: usize,
     free_bytes: usize,
     hollow_bytes: usize,
+    /// Rows of slabs that are no more.
+    vacated: usize,
 }
 
 // SAFETY: the table is a block of the heap beside which this stands.
@@ -93,6 +117,7 @@ impl Spans {
         fresh_bytes: 0,
         free_bytes: 0,
         hollow_bytes: 0,
+        vacated: 0,
     };
 
     /// Slabs alive.
@@ -115,8 +140,8 @@ impl Spans {
         self.fresh_bytes
     }
 
-    /// Takes up to `most` objects of `class` into `out`, the fullest slab first; how many. A new
-    /// slab is carved a page at a time, so that what nobody wants stays untouched.
+    /// Takes up to `most` objects of `class` into `out`, the fullest slab first. A new slab is carved a page at a
+    /// time, so that what nobody wants stays untouched.
     ///
     /// # Safety
     ///
@@ -129,7 +154,7 @@ impl Spans {
         class: usize,
         out: *mut *mut u8,
         most: usize,
-    ) -> usize {
+    ) -> Taken {
         let mut got = 0;
         while got < most {
             let Some(granule) = self.fullest(class) else {
@@ -141,16 +166,16 @@ impl Spans {
             // SAFETY: the caller's promise: `got < most`.
             let rest = unsafe { out.add(got) };
             // SAFETY: as above.
-            let (taken, fresh) = unsafe { self.take_from(heap, rooms, granule, rest, most - got) };
-            got += taken;
-            if fresh {
-                break;
+            let Taken { count, fresh } = unsafe { self.take_from(heap, rooms, granule, rest, most - got) };
+            got += count;
+            if fresh > 0 {
+                return Taken { count: got, fresh };
             }
         }
-        got
+        Taken { count: got, fresh: 0 }
     }
 
-    /// Objects from one slab: free ones, then a page's worth of fresh ones. Whether any was fresh.
+    /// Objects from one slab: free ones, then a page's worth of fresh ones.
     unsafe fn take_from<B: Backing, I: FreeIndex>(
         &mut self,
         heap: &Heap<B, I>,
@@ -158,28 +183,21 @@ impl Spans {
         granule: u32,
         out: *mut *mut u8,
         most: usize,
-    ) -> (usize, bool) {
+    ) -> Taken {
         let start = self.start_of(heap, rooms, granule);
         let mut slab = self.at(granule);
-        let len = class::len_of(slab.class as usize);
+        let len = slab.len();
         let drains = slab.grade == DRAINING;
         if drains {
             self.refill_pages(&mut slab, start);
         }
-        let mut got = 0;
-        if slab.loose > 1 && heap.counts().footprint > UNORDERED {
-            slab.put_in_order(start);
-        }
-        while got < most && slab.free != NO_OBJECT {
-            let object = start.wrapping_add(slab.free as usize * ALIGN);
-            slab.free = next_free(object, start, slab.carved as usize * len);
-            // SAFETY: the caller's promise.
-            unsafe { out.wrapping_add(got).write(object) };
-            got += 1;
-        }
+        let free = (slab.carved - slab.used) as usize;
+        let got = free.min(most);
+        // SAFETY: [J1], and the caller's promise.
+        slab.low = unsafe { self.known(granule).free.draw(slab.low, start, len, out, got) };
         self.free_bytes -= got * len;
         let mut fresh = 0;
-        if got < most && slab.free == NO_OBJECT {
+        if got < most {
             let room = capacity(len) - slab.carved as usize;
             fresh = whole_lines(&slab, (most - got).min(room).min((PAGE / len).max(4)));
             for n in 0..fresh {
@@ -201,11 +219,11 @@ impl Spans {
             self.unlist(granule);
         }
         self.regrade(granule);
-        (got + fresh, fresh > 0)
+        Taken { count: got + fresh, fresh }
     }
 
-    /// Takes back the leading ones of `objects` that lie in one slab with the first; how many those
-    /// were. All lie in slabs and were checked to be starts. An empty slab returns to the heap.
+    /// Takes back the leading ones of `objects` that lie in slabs; how many those were. All are starts of objects of
+    /// one class, and carry the mark. An empty slab returns to the heap.
     #[inline(always)]
     pub fn give<B: Backing, I: FreeIndex>(
         &mut self,
@@ -213,35 +231,54 @@ impl Spans {
         rooms: &Rooms,
         objects: &[*mut u8],
     ) -> usize {
-        let Some(first) = objects.first().map(|first| first.addr()) else { return 0 };
-        let Some(granule) = rooms.granule(first).map(|granule| granule as u32) else {
-            return objects.len();
-        };
-        let slab = self.known(granule);
-        let len = class::len_of(slab.class as usize);
-        let (mut free, mut given) = (slab.free, 0);
-        for object in objects.iter().take_while(|object| object.addr() / GRANULE == first / GRANULE) {
-            // SAFETY: the object is free now.
-            unsafe { mark::set(*object) };
-            link_free(*object, free);
-            free = (object.addr() % GRANULE / ALIGN) as u16;
-            given += 1;
+        let Some(class) = objects.first().and_then(|first| rooms.at(first.addr()).class()) else { return 0 };
+        let mut rest = objects.iter().map(|object| (object.addr(), Place::of(class, object.addr())));
+        let (mut next, mut given) = (rest.next(), 0);
+        while let Some((address, first)) = next
+            && let Some(granule) = rooms.slab(address)
+        {
+            let mut batch = Batch::of(first);
+            next = rest.next();
+            while let Some((_, place)) = next
+                && batch.add(place)
+            {
+                next = rest.next();
+            }
+            given += batch.count as usize;
+            self.receive(heap, rooms, granule as u32, &batch);
         }
-        let used = slab.used - given as u16;
-        (slab.free, slab.used, slab.loose) = (free, used, slab.loose.saturating_add(given as u16));
+        given
+    }
+
+    /// Takes back objects that lie near each other.
+    #[inline(always)]
+    fn receive<B: Backing, I: FreeIndex>(
+        &mut self,
+        heap: &mut Heap<B, I>,
+        rooms: &Rooms,
+        granule: u32,
+        batch: &Batch,
+    ) {
+        let Row { slab, free } = self.known(granule);
+        let (len, count, twice) = (slab.len(), batch.count as usize, free.add(batch));
+        if twice != 0 {
+            let start = rooms.address(granule as usize);
+            fatal!("double free of {:#x}", start + batch.lowest(twice) * len);
+        }
+        let used = slab.used - batch.count;
+        (slab.used, slab.low) = (used, slab.low.min(batch.word()));
         if slab.stage == Stage::Settled {
             slab.stage = Stage::Ripe;
         }
         let is_regraded = slab.grade != grade_of(used as usize * len);
-        self.used_objects -= given;
-        self.used_bytes -= given * len;
-        self.free_bytes += given * len;
+        self.used_objects -= count;
+        self.used_bytes -= count * len;
+        self.free_bytes += count * len;
         if used == 0 {
             self.dissolve(heap, rooms, granule);
         } else if is_regraded {
             self.regrade(granule);
         }
-        given
     }
 
     /// A new slab of `class`.
@@ -265,18 +302,18 @@ impl Spans {
             before: NONE,
             used: 0,
             carved: 0,
-            free: NO_OBJECT,
             class: class as u8,
             grade: u8::MAX,
             hollow: 0,
             stage: Stage::Young,
-            loose: 0,
+            low: 0,
         };
-        self.put(granule as u32, slab);
+        *self.known(granule as u32) = Row { slab, free: Objects::NONE };
         self.live += 1;
         let len = class::len_of(class);
         let carvable = capacity(len) * len;
         self.fresh_bytes += carvable;
+        self.vacated -= usize::from(rooms.at(block.payload().addr()) == Room::VACATED);
         rooms.set(granule, Room::slab(class, len));
         // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
         unsafe { mark::set(block.payload().wrapping_add(carvable)) };
@@ -284,21 +321,15 @@ impl Spans {
         Some(())
     }
 
-    /// Makes sure that there is a descriptor for `granule`.
+    /// Makes sure that there is a row for `granule`.
     fn reaches(&mut self, tables: &mut Tables, rooms: &Rooms, granule: usize) -> bool {
         if granule < self.cap {
             return true;
         }
-        let cap = (granule + 1).max(self.cap * 2).max(PAGE / size_of::<Slab>()).min(rooms.count());
-        let Some(table) = tables.map(cap * size_of::<Slab>()) else { return false };
-        let (old, old_cap) = (self.table, self.cap);
-        self.table = table.cast();
-        if !old.is_null() {
-            // SAFETY: the new table is longer than the old one.
-            unsafe { self.table.copy_from_nonoverlapping(old, old_cap) };
-            tables.unmap(old.cast(), old_cap * size_of::<Slab>());
-        }
-        self.cap = cap;
+        let cap = (granule + 1).max(self.cap / 4 * 5).max(FIRST_TABLE / size_of::<Row>()).min(rooms.count());
+        let bytes = |rows| rows * size_of::<Row>();
+        let Some(table) = tables.widen(self.table.cast(), bytes(self.cap), bytes(cap)) else { return false };
+        (self.table, self.cap) = (table.cast(), cap);
         granule < cap
     }
 
@@ -310,27 +341,52 @@ impl Spans {
         self.free_bytes -= slab.carved as usize * len;
         self.hollow_bytes -= slab.hollow_bytes();
         self.fresh_bytes -= (capacity(len) - slab.carved as usize) * len;
-        rooms.set(granule as usize, Room::TAGGED);
+        rooms.set(granule as usize, Room::VACATED);
+        self.vacated += 1;
         let start = self.start_of(heap, rooms, granule);
         // SAFETY: the span's own block; none of its objects is used.
         unsafe { heap.release(Block::of_payload(start)) };
     }
 
-    /// The descriptor of the slab in `granule`, where it stands.
-    fn known(&mut self, granule: u32) -> &mut Slab {
+    /// Gives back the pages of the table on which only slabs stand that are no more, if there are at least `least`.
+    pub fn forget(&mut self, rooms: &Rooms, least: usize) {
+        if self.vacated < least {
+            return;
+        }
+        let room = |granule: usize| rooms.at(rooms.address(granule));
+        let (mut at, end) = (0, self.cap.min(rooms.count()));
+        while at < end {
+            let next = (at..end).find(|granule| room(*granule).class().is_some()).unwrap_or(end);
+            let mut vacated = (at..next).filter(|granule| room(*granule) == Room::VACATED).peekable();
+            if vacated.peek().is_some() {
+                clear(self.table.wrapping_add(at).cast(), (next - at) * size_of::<Row>());
+            }
+            vacated.for_each(|granule| rooms.set(granule, Room::TAGGED));
+            at = next + 1;
+        }
+        self.vacated = 0;
+    }
+
+    /// The row of the slab in `granule`.
+    fn row(&self, granule: u32) -> &Row {
         debug_assert!((granule as usize) < self.cap);
         // SAFETY: every granule with a slab lies within the table.
+        unsafe { &*self.table.wrapping_add(granule as usize) }
+    }
+
+    /// The same, to change it.
+    fn known(&mut self, granule: u32) -> &mut Row {
+        debug_assert!((granule as usize) < self.cap);
+        // SAFETY: as above.
         unsafe { &mut *self.table.wrapping_add(granule as usize) }
     }
 
     fn at(&self, granule: u32) -> Slab {
-        debug_assert!((granule as usize) < self.cap);
-        // SAFETY: every granule with a slab lies within the table.
-        unsafe { self.table.wrapping_add(granule as usize).read() }
+        self.row(granule).slab
     }
 
     fn put(&mut self, granule: u32, slab: Slab) {
-        *self.known(granule) = slab;
+        self.known(granule).slab = slab;
     }
 
     /// The first byte of a slab, with the heap's right to it.

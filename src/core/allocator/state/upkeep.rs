@@ -35,6 +35,9 @@ const HOLLOWING: usize = 16;
 /// Free bytes that are nothing to speak of, whatever their share.
 const LITTLE: usize = 4 << 20;
 
+/// Slabs that are no more, beyond which their part of the table is worth a look.
+const MANY_VACATED: usize = 128;
+
 /// Idle bytes, beside a fourth of the footprint, that are watched by every call: the price is a
 /// slower call, so little is left to chance.
 const RESTLESS: usize = 8 << 20;
@@ -79,6 +82,7 @@ impl State {
         }
         let lowered = self.heap.trim(keep);
         self.map_rooms(rooms);
+        self.spans.forget(rooms, 1);
         self.heap.purge() || lowered
     }
 
@@ -200,5 +204,6 @@ impl State {
     pub(in crate::allocator) fn tend(&mut self, rooms: &Rooms) {
         self.heap.tend(self.told.milliseconds(), self.settings.purge);
         self.map_rooms(rooms);
+        self.spans.forget(rooms, MANY_VACATED);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{NONE, Spans};
 use crate::block::{ALIGN, WORD};
-use crate::slab::class::{self, SLAB_CLASSES};
+use crate::slab::class::SLAB_CLASSES;
 use crate::slab::rooms::{GRANULE, Room, Rooms};
 
 /// Lists of a class by fullness: the last holds the fullest slabs, and the first those that drain.
@@ -24,8 +24,8 @@ impl Spans {
 
     /// Puts the slab into the list of its fullness ([J2](super)).
     pub(super) fn regrade(&mut self, granule: u32) {
-        let slab = self.known(granule);
-        let len = class::len_of(slab.class as usize);
+        let slab = self.at(granule);
+        let len = slab.len();
         let used = slab.used as usize * len;
         let grade = if is_full(used, len) { u8::MAX } else { grade_of(used) };
         if grade == slab.grade || slab.grade == DRAINING {

@@ -1,7 +1,7 @@
 //! Pages of a draining slab on which no object is used go back to the system.
 //!
 //! ```text
-//!   │ page 0 │ hollow │ hollow │ page 3 │ ...     whatever touches a hollow page is free, and in no list
+//!   │ page 0 │ hollow │ hollow │ page 3 │ ...     whatever touches a hollow page is free, and bears no mark
 //! ```
 //!
 //! A slab of which one object in fifty survives never becomes empty, and no other class can use its room. That
@@ -13,8 +13,8 @@
 
 use core::ops::Range;
 
-use super::links::Objects;
-use super::{DRAINING, NO_OBJECT, SLAB_CLASSES, Slab, Spans};
+use super::objects::Objects;
+use super::{DRAINING, SLAB_CLASSES, Slab, Spans};
 use crate::heap::Heap;
 use crate::os::PAGE;
 use crate::os::backing::Backing;
@@ -80,7 +80,8 @@ impl Spans {
             }
             if slab.used <= MOST_USED {
                 let before = slab.hollow_bytes();
-                give_pages_back(&mut slab, spans.start_of(heap, rooms, granule), heap);
+                let start = spans.start_of(heap, rooms, granule);
+                give_pages_back(&mut slab, &spans.known(granule).free, start, heap);
                 spans.hollow_bytes += slab.hollow_bytes() - before;
                 left -= 1;
             }
@@ -112,7 +113,7 @@ impl Spans {
         true
     }
 
-    /// A slab that begins at `start` serves again: what touched its hollow pages is linked and marked.
+    /// A slab that begins at `start` serves again: what touched its hollow pages is marked.
     #[cold]
     #[inline(never)]
     pub(super) fn refill_pages(&mut self, slab: &mut Slab, start: *mut u8) {
@@ -120,43 +121,34 @@ impl Spans {
         if slab.hollow == 0 {
             return;
         }
-        let mut hollow = Objects::NONE;
         for number in (0..slab.carved as usize).filter(|number| slab.is_hollow(*number)) {
             // SAFETY: [J4]: the object is free.
             unsafe { mark::set(start.wrapping_add(number * slab.len())) };
-            hollow.add(slab.place_of(number));
         }
-        slab.relink(start, &hollow);
         self.hollow_bytes -= slab.hollow_bytes();
         slab.hollow = 0;
     }
 }
 
-/// Makes the free pages of a slab hollow that begins at `start`.
-fn give_pages_back<B: Backing, I: FreeIndex>(slab: &mut Slab, start: *mut u8, heap: &mut Heap<B, I>) {
-    let mut objects = slab.linked(start);
+/// Makes the pages of a slab hollow that begins at `start`, on which all objects are `free`.
+fn give_pages_back<B: Backing, I: FreeIndex>(
+    slab: &mut Slab,
+    free: &Objects,
+    start: *mut u8,
+    heap: &mut Heap<B, I>,
+) {
     let carved = slab.carved as usize * slab.len();
-    let is_free = |page: &usize| {
-        slab.touching(*page).all(|number| objects.has(slab.place_of(number)) || slab.is_hollow(number))
-    };
-    let free: u16 = (1..carved / PAGE).filter(is_free).fold(0, |pages, page| pages | 1 << page);
+    let is_free = |page: &usize| slab.touching(*page).all(|number| free.has(number));
+    let pages: u16 = (1..carved / PAGE).filter(is_free).fold(0, |pages, page| pages | 1 << page);
     let before = slab.hollow;
     let mut page = 0;
     while page < PAGES {
-        let is_fresh = |page: usize| page < PAGES && (free & !before) >> page & 1 != 0;
+        let is_fresh = |page: usize| page < PAGES && (pages & !before) >> page & 1 != 0;
         let run = (page..).take_while(|page| is_fresh(*page)).count();
         if run > 0 && heap.give_back(start.wrapping_add(page * PAGE), run * PAGE) {
             slab.hollow |= (((1u32 << run) - 1) << page) as u16;
         }
         page += run.max(1);
-    }
-    if slab.hollow != before {
-        slab.free = NO_OBJECT;
-        (0..slab.carved as usize)
-            .filter(|number| slab.is_hollow(*number))
-            .for_each(|number| objects.remove(slab.place_of(number)));
-        slab.relink(start, &objects);
-        slab.loose = 0;
     }
 }
 
@@ -175,12 +167,11 @@ mod tests {
                 before: 0,
                 used: 0,
                 carved,
-                free: NO_OBJECT,
                 class: class as u8,
                 grade: DRAINING,
                 hollow: 0,
                 stage: Stage::Ripe,
-                loose: 0,
+                low: 0,
             };
             for page in 0..PAGES {
                 let slab = Slab { hollow: 1 << page, ..slab };

@@ -1,23 +1,21 @@
 //! What slabs hold, for walks, checks and reports; nothing is changed.
 
-use super::links::next_free;
-use super::{NO_OBJECT, Spans, capacity};
-use crate::block::ALIGN;
+use super::{Row, Spans, capacity};
 use crate::engine::Kind;
 use crate::slab::class;
 use crate::slab::mark;
-use crate::slab::rooms::Rooms;
+use crate::slab::rooms::{Rooms, number_of};
 
 impl Spans {
     /// Calls `see` with every object of the slab at `start`, and with what was never carved.
     pub fn walk(&self, rooms: &Rooms, start: *mut u8, see: &mut dyn FnMut(*mut u8, usize, Kind)) {
         let Some(granule) = rooms.granule(start.addr()) else { return };
-        let slab = self.at(granule as u32);
-        let (len, carved) = (class::len_of(slab.class as usize), slab.carved as usize);
+        let Row { slab, free } = self.row(granule as u32);
+        let (len, carved) = (slab.len(), slab.carved as usize);
         for n in 0..carved {
             let object = start.wrapping_add(n * len);
             // SAFETY: a carved object has sixteen readable bytes.
-            let is_free = slab.is_hollow(n) || unsafe { mark::is_set(object) };
+            let is_free = free.has(n) || unsafe { mark::is_set(object) };
             let kind = if is_free { Kind::Free } else { Kind::Used };
             see(object, len, kind);
         }
@@ -50,27 +48,11 @@ impl Spans {
         number < slab.carved as usize && !slab.is_hollow(number)
     }
 
-    /// Whether `object` of a slab is in its list of free objects.
+    /// Whether `object`, the start of an object of a slab, is free in it.
     pub fn is_free(&self, rooms: &Rooms, object: *mut u8) -> bool {
-        let Some(granule) =
-            rooms.granule(object.addr()).filter(|_| rooms.at(object.addr()).class().is_some())
-        else {
-            return false;
-        };
-        let slab = self.at(granule as u32);
-        let start = object.with_addr(rooms.address(granule));
-        let carved = slab.carved as usize * class::len_of(slab.class as usize);
-        let mut free = slab.free;
-        for _ in 0..slab.carved {
-            if free == NO_OBJECT {
-                return false;
-            }
-            let here = start.wrapping_add(free as usize * ALIGN);
-            if here == object {
-                return true;
-            }
-            free = next_free(here, start, carved);
-        }
-        false
+        let class = rooms.at(object.addr()).class();
+        rooms.granule(object.addr()).zip(class).is_some_and(|(granule, class)| {
+            self.row(granule as u32).free.has(number_of(class, object.addr()))
+        })
     }
 }
