@@ -2,6 +2,7 @@
 
 mod demand;
 mod design;
+mod exchange;
 mod fill;
 mod mapped;
 mod played;
@@ -9,6 +10,7 @@ mod upkeep;
 
 use self::demand::Demand;
 use self::design::Design;
+use self::exchange::worth_a_slab;
 use self::mapped::LEAST_THRESHOLD;
 use super::Grant;
 use super::large::may_rest;
@@ -29,18 +31,10 @@ use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
 use crate::slab::rooms::Rooms;
-use crate::slab::spans::{Spans, Taken};
-
-/// Most tagged blocks that one refill places: they are not lazily carved.
-const MOST_TAGGED: usize = 8;
+use crate::slab::spans::Spans;
 
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
-
-/// Bytes of tagged blocks of a class, and the fewest blocks, after which it gets slabs: tiny processes
-/// stay tiny.
-const WORTH_A_SLAB: usize = 4 << 10;
-const LEAST_IN_SLAB: usize = 8;
 
 /// Everything that the lock guards. What every call uses stands in front; of the heap, which comes last, a tiny
 /// process uses the front too.
@@ -253,70 +247,6 @@ impl State {
         Some(class)
     }
 
-    /// Fills `out` with objects of `class` from slabs or as tagged blocks.
-    pub(super) fn take(&mut self, rooms: &Rooms, class: usize, out: &mut [*mut u8]) -> Taken {
-        if class < SLAB_CLASSES && usize::from(self.tagged[class]) >= worth_a_slab(class) {
-            // SAFETY: the slice is as long as it says.
-            let taken = unsafe {
-                self.spans.take(&mut self.heap, &mut self.tables, rooms, class, out.as_mut_ptr(), out.len())
-            };
-            self.map_rooms(rooms);
-            if taken.count > 0 {
-                return taken;
-            }
-        }
-        let bits = if self.caching { Tag::class_bits(class) } else { 0 };
-        let request = Request { bits, ..Request::of(class::block_len(class)) };
-        let most = out.len().min(MOST_TAGGED);
-        let mut got = 0;
-        while got < most {
-            let Some(grant) = self.place(rooms, request) else { break };
-            out[got] = grant.payload;
-            got += 1;
-        }
-        if class < SLAB_CLASSES {
-            self.tagged[class] = self.tagged[class].saturating_add(got as u16);
-        }
-        Taken { count: got, fresh: got }
-    }
-
-    /// From now on `class` gets slabs.
-    pub(super) fn make_slabs(&mut self, class: usize) {
-        self.tagged[class] = u16::MAX;
-    }
-
-    /// Takes back an object that was in the program's hands.
-    pub(super) fn give_used(&mut self, rooms: &Rooms, object: *mut u8) {
-        if rooms.slab(object.addr()).is_some() {
-            // SAFETY: it is free now, and has sixteen bytes.
-            unsafe { mark::set(object) };
-        }
-        self.give(rooms, &[object]);
-    }
-
-    /// Takes back objects of one class that a cache held: they carry the mark.
-    pub(super) fn give(&mut self, rooms: &Rooms, mut objects: &[*mut u8]) {
-        while let [first, rest @ ..] = objects {
-            let given = self.spans.give(&mut self.heap, rooms, objects);
-            if given == 0 {
-                self.give_block(Block::of_payload(*first));
-                objects = rest;
-            } else {
-                objects = &objects[given..];
-            }
-        }
-    }
-
-    fn give_block(&mut self, block: Block) {
-        // SAFETY: a live block of the heap.
-        let tag = unsafe { block.tag() };
-        if let Some(class) = tag.class().filter(|class| *class < SLAB_CLASSES) {
-            self.tagged[class] -= u16::from((1..u16::MAX).contains(&self.tagged[class]));
-        }
-        // SAFETY: as above.
-        unsafe { self.heap.release(block) };
-    }
-
     fn place(&mut self, rooms: &Rooms, request: Request) -> Option<Grant> {
         if let Some(design) = &mut self.design {
             design.look_after(&self.settings, self.told);
@@ -450,9 +380,4 @@ impl State {
             see(block.payload(), unsafe { block.len() }, Kind::Mapped);
         }
     }
-}
-
-/// Tagged blocks of `class` after which it gets slabs.
-fn worth_a_slab(class: usize) -> usize {
-    (WORTH_A_SLAB / class::len_of(class)).max(LEAST_IN_SLAB)
 }
