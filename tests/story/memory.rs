@@ -53,6 +53,11 @@ fn story_10_a_gibibyte_goes_back_with_malloc_trim() {
 }
 
 #[test]
+fn story_10_what_was_known_of_small_blocks_goes_back_with_them() {
+    story("burst", &["small", "320"], None).run().succeeded();
+}
+
+#[test]
 fn story_10_a_gibibyte_goes_back_within_a_second_of_calls() {
     for mebibytes in ["128", "256", "512", "1024"] {
         story("burst", &["calls", mebibytes], None).run().succeeded();
