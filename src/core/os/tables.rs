@@ -35,9 +35,9 @@ impl Tables {
             return self.map(len);
         }
         let (old, len) = (round_up(old, PAGE), round_up(len, PAGE));
-        let table = call::remap(table, old, len, true)?;
+        let wider = call::remap(table, old, len, true).or_else(|| copied(table, old, len))?;
         self.bytes += len - old;
-        Some(table)
+        Some(wider)
     }
 
     /// Takes back what [`Tables::map`] gave for `len` bytes; null is nothing.
@@ -47,6 +47,16 @@ impl Tables {
             self.bytes -= len;
         }
     }
+}
+
+/// The same by a new mapping, where the system does not move the old one.
+#[cold]
+fn copied(table: *mut u8, old: usize, len: usize) -> Option<*mut u8> {
+    let wider = call::map(core::ptr::null_mut(), len)?;
+    // SAFETY: the new table is longer than the old one.
+    unsafe { wider.copy_from_nonoverlapping(table, old) };
+    call::unmap(table, old);
+    Some(wider)
 }
 
 /// Gives the whole pages in `[at, at + len)` of a table back, which read zero from then on.
@@ -76,5 +86,24 @@ mod tests {
         let bytes = unsafe { core::slice::from_raw_parts(table, 64 * PAGE) };
         assert!(bytes[..PAGE].iter().all(|byte| *byte == 7), "a part of a page stays");
         assert!(bytes[PAGE..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_table_grows_where_the_system_does_not_move_it() {
+        let mut tables = Tables::EMPTY;
+        let short = tables.map(2 * PAGE).unwrap();
+        // SAFETY: within the table.
+        unsafe { short.write_bytes(7, 2 * PAGE) };
+        // What is two mappings for the system is not moved as one.
+        // SAFETY: the second page is only read from now on.
+        assert_eq!(unsafe { libc::mprotect(short.wrapping_add(PAGE).cast(), PAGE, libc::PROT_READ) }, 0);
+
+        let table = tables.widen(short, 2 * PAGE, 8 * PAGE).unwrap();
+
+        // SAFETY: as above.
+        let bytes = unsafe { core::slice::from_raw_parts(table, 8 * PAGE) };
+        assert!(bytes[..2 * PAGE].iter().all(|byte| *byte == 7));
+        assert!(bytes[2 * PAGE..].iter().all(|byte| *byte == 0));
+        assert_eq!(tables.bytes(), 8 * PAGE);
     }
 }
