@@ -38,7 +38,7 @@ impl Slabs {
         let (out, most) = (batch.as_mut_ptr(), batch.len());
         let Self { heap, tables, rooms, spans } = self;
         // SAFETY: the batch has room for as many.
-        unsafe { spans.take(heap, tables, rooms, class, out, most) }
+        unsafe { spans.take(heap, tables, rooms, class, out, most) }.count
     }
 
     fn give(&mut self, mut objects: &[*mut u8]) {

@@ -11,7 +11,7 @@
 //! Readers take no lock: the owner of an object knows that its room does not change while he
 //! has it, but for whether its slab is to become empty, which decides only about the way.
 //!
-//! - **V1** The word of a granule is the room of its slab, or TAGGED where blocks of the heap may
+//! - **V1** The word of a granule is the room of its slab, or TAGGED or VACATED where blocks of the heap may
 //!   begin, or FOREIGN.
 //! - **V2** A table that was replaced stays readable for ever: a reader may still hold it.
 
