@@ -260,9 +260,9 @@ impl Allocator {
             }
         }
         // The lines of smaller ones lie one behind the other, and the processor foresees them.
-        let is_foreseen = !class::has_line(class);
+        let has_line = class::has_line(class);
         for object in rest {
-            if !is_foreseen {
+            if has_line {
                 mark::expect(*object);
             }
             if !bin.push(*object) {

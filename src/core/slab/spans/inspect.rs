@@ -2,7 +2,6 @@
 
 use super::{Row, Spans, capacity};
 use crate::engine::Kind;
-use crate::slab::class;
 use crate::slab::mark;
 use crate::slab::rooms::{Rooms, number_of};
 
@@ -42,17 +41,19 @@ impl Spans {
     /// Whether `object`, the start of an object of a slab, may be in somebody's hands: it was carved, and lies on no
     /// page that was given back.
     pub fn may_be_held(&self, rooms: &Rooms, object: *mut u8) -> bool {
-        let Some(granule) = rooms.granule(object.addr()) else { return false };
-        let slab = self.at(granule as u32);
-        let number = (object.addr() - rooms.address(granule)) / class::len_of(slab.class as usize);
-        number < slab.carved as usize && !slab.is_hollow(number)
+        self.find(rooms, object).is_some_and(|(Row { slab, .. }, number)| {
+            number < slab.carved as usize && !slab.is_hollow(number)
+        })
     }
 
     /// Whether `object`, the start of an object of a slab, is free in it.
     pub fn is_free(&self, rooms: &Rooms, object: *mut u8) -> bool {
-        let class = rooms.at(object.addr()).class();
-        rooms.granule(object.addr()).zip(class).is_some_and(|(granule, class)| {
-            self.row(granule as u32).free.has(number_of(class, object.addr()))
-        })
+        self.find(rooms, object).is_some_and(|(row, number)| row.free.has(number))
+    }
+
+    /// The row of the slab in which `object` begins, and its number there.
+    fn find(&self, rooms: &Rooms, object: *mut u8) -> Option<(&Row, usize)> {
+        let row = self.row(rooms.slab(object.addr())? as u32);
+        Some((row, number_of(row.slab.class as usize, object.addr())))
     }
 }
