@@ -21,9 +21,12 @@ fn story_08_a_thread_that_only_frees_does_not_blow_the_heap_up() {
     story("only_free", &[], None).run().succeeded().report();
 }
 
+/// Where a growth ends depends on where the break stood at the start, which is another place in each run.
 #[test]
 fn story_08_threads_that_die_with_live_blocks_do_not_blow_the_heap_up() {
-    story("dying", &[], None).run().succeeded().report();
+    for _ in 0..16 {
+        story("dying", &[], None).run().succeeded().report();
+    }
 }
 
 #[test]

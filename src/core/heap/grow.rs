@@ -189,7 +189,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     fn unit_of_growth(&mut self) -> usize {
         let footprint = self.counts.footprint;
         let in_use = self.counts.used_bytes.saturating_sub(self.tending.resting);
-        let most_free = footprint / if self.tending.has_company { 12 } else { 8 };
+        let most_free = footprint / if self.tending.has_company { 16 } else { 8 };
         let is_full = in_use + most_free >= footprint;
         if footprint < self.shape.huge || !is_full || in_use < self.tending.filled + HUGE_PAGE / 2 {
             return PAGE;

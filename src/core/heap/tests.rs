@@ -441,7 +441,7 @@ fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
 /// What one of them has freed, another one does not find so soon.
 #[test]
 fn a_large_heap_of_several_threads_is_full_later_than_that_of_one() {
-    let resting = |_| 1_600_000;
+    let resting = |_| 1_200_000;
     let (alone, in_company) = (steps_of_a_large_heap(false, resting), steps_of_a_large_heap(true, resting));
 
     assert!(alone > HUGE_PAGE * 9 / 10, "{alone}");
