@@ -52,8 +52,21 @@ impl Allocator {
         if thread.close() {
             return false;
         }
-        let offers = bin_of(thread, class).raise(align);
+        let bin = bin_of(thread, class);
+        let offers = bin.raise(align) || self.replenish(thread, class) && bin.raise(align);
         self.reopen(thread);
         offers
+    }
+
+    /// Brings to an empty bin of `class` what waits, the spare has, or the depot; whether there was any.
+    fn replenish(&self, thread: &Thread, class: usize) -> bool {
+        let bin = bin_of(thread, class);
+        if bin.count() > 0 {
+            return false;
+        }
+        self.settle(bin);
+        let has_any = bin.count() > 0 || self.reload(thread, class);
+        self.defer(bin);
+        has_any
     }
 }

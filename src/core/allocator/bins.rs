@@ -148,13 +148,8 @@ impl Allocator {
 
     /// An object for a bin that has none to take, and more for its next requests.
     fn refill(&self, thread: &Thread, class: usize) -> Option<*mut u8> {
-        let bin = bin_of(thread, class);
-        if bin.is_spare_stocked() {
-            bin.swap();
-            return taken(bin.pop());
-        }
-        if self.load_full(thread, class) {
-            return taken(bin.pop());
+        if self.reload(thread, class) {
+            return taken(bin_of(thread, class).pop());
         }
         let mut batch = [core::ptr::null_mut(); MOST_GRAB];
         let Some(got) = self.fetch(thread, class, &mut batch) else {
@@ -164,7 +159,7 @@ impl Allocator {
                 .map(|grant| grant.payload);
         };
         // The last is handed out first.
-        let Some((last, rest)) = batch[..got].split_last() else { return taken(bin.pop()) };
+        let Some((last, rest)) = batch[..got].split_last() else { return taken(bin_of(thread, class).pop()) };
         self.stock(thread, class, rest);
         taken(Some(*last))
     }
@@ -218,6 +213,16 @@ impl Allocator {
     /// Whether objects of `class` come from slabs by now.
     pub(super) fn is_in_slabs(&self, class: usize) -> bool {
         self.in_slabs.load(Ordering::Relaxed) >> class & 1 != 0
+    }
+
+    /// Loads the spare, or a full magazine of the depot, in place of an empty one; whether there was any.
+    pub(super) fn reload(&self, thread: &Thread, class: usize) -> bool {
+        let bin = bin_of(thread, class);
+        if bin.is_spare_stocked() {
+            bin.swap();
+            return true;
+        }
+        self.load_full(thread, class)
     }
 
     /// Loads a full magazine of the depot; whether there was one. The empty one in its place becomes

@@ -255,6 +255,11 @@ impl State {
             return grant;
         }
         let placed = self.heap.allocate(request)?;
+        if request.align > ALIGN {
+            // Inside a free block anything may stand, such as the mark of a block that stood here.
+            // SAFETY: handed out just now, and no block is shorter.
+            unsafe { mark::clear(placed.block.payload()) };
+        }
         self.map_rooms(rooms);
         Some(Grant { payload: placed.block.payload(), dirty: placed.dirty })
     }
