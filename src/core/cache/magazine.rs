@@ -28,7 +28,7 @@ pub struct Format {
 
 impl Format {
     /// Of one thread.
-    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 128 << 10 };
+    const LARGE: Self = Self { small: 16 << 10, slots: 32, large: 256 << 10 };
     /// Of several: what each of them keeps, the others lack.
     const SMALL: Self = Self { small: 8 << 10, slots: 16, large: 64 << 10 };
 
@@ -182,10 +182,10 @@ mod tests {
         for class in 0..class::CLASSES {
             let [one, many] = [1, 2].map(|threads| Format::of(threads).most_slots(class));
 
-            let bytes = |slots| slots * class::len_of(class);
-            assert!(many <= one && one <= 2 * many + 1, "{class}: {one} {many}");
+            let is_within =
+                |slots, most: usize| slots * class::len_of(class) <= most << 10 || slots == LEAST_SLOTS;
             assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
-            assert!(bytes(many) <= (64 << 10).max(LEAST_SLOTS * class::len_of(class)), "{class}: {many}");
+            assert!(many <= one && is_within(one, 256) && is_within(many, 64), "{class}: {one} {many}");
         }
     }
 
