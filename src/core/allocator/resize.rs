@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A copy of some kilobytes between two bins costs less than two changes of the heap, and what
-//! grows goes on growing: so the copy is longer than was asked for, by a half or by a quarter.
+//! creeps goes on creeping: so its copy is longer than was asked for, by a half or by a quarter. Who doubles
+//! a block has seen to the next steps himself.
 
 use super::record::UNNOTED;
 use super::{Allocator, Grant, Misuse};
@@ -17,6 +18,9 @@ use crate::slab::mark;
 
 /// The longest block that is copied without asking the heap.
 const LONGEST_COPIED: usize = 16 << 10;
+
+/// The longest step by which a short block creeps.
+const SHORT_STEP: usize = 32;
 
 /// The longest block to which a copy adds a half; to longer ones it adds a quarter.
 const LONGEST_BY_HALF: usize = 1024;
@@ -136,7 +140,7 @@ impl Allocator {
     #[inline(never)]
     fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
         let more = if len <= LONGEST_BY_HALF { len / 2 } else { len / 4 };
-        let ample = if len > has && len <= LARGEST { len + more } else { len };
+        let ample = if creeps(has, len) && len <= LARGEST { len + more } else { len };
         // A trace knows one call here, and the old block goes back only after that is noted.
         let new = self.allocate_as::<UNNOTED>(ample);
         if new.is_null() {
@@ -152,6 +156,11 @@ impl Allocator {
         }
         new
     }
+}
+
+/// Whether a block of `has` bytes becomes longer by little.
+fn creeps(has: usize, len: usize) -> bool {
+    len > has && len - has <= (has / 4).max(SHORT_STEP)
 }
 
 /// The note of a realloc.
