@@ -103,8 +103,8 @@ pub extern "C" fn heapmm_heap_calloc(heap: *mut heapmm_heap_t, count: usize, len
     let made = len.and_then(|len| named().heap_allocate(heap.cast(), len, ALIGN));
     let Some(grant) = Call::on("heapmm_heap_calloc", heap).end(made) else { return ptr::null_mut() };
     // SAFETY: handed out just now, and at least so long.
-    unsafe { grant.payload.write_bytes(0, grant.dirty) };
-    grant.payload.cast()
+    unsafe { grant.payload().write_bytes(0, grant.dirty) };
+    grant.payload().cast()
 }
 
 /// `len` bytes of `heap` at a multiple of `align`, a power of two; NULL with EINVAL or ENOMEM.
@@ -121,7 +121,7 @@ fn possible(len: usize) -> Option<usize> {
 
 fn place(heap: *mut heapmm_heap_t, len: usize, align: usize) -> Result<*mut u8, Trouble> {
     let len = possible(len).ok_or(Trouble::Memory)?;
-    named().heap_allocate(heap.cast(), len, align).map(|grant| grant.payload)
+    named().heap_allocate(heap.cast(), len, align).map(|grant| grant.payload())
 }
 
 /// Makes the block at `payload` of `heap` hold `len` bytes; it may move. With NULL as `payload` it

@@ -7,7 +7,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 
 use errno::{Errno, errno, set_errno};
-use heapmm_core::allocator::{Grant, Wanted, ZEROED};
+use heapmm_core::allocator::{Wanted, ZEROED};
 use heapmm_core::block::ALIGN;
 use heapmm_core::os::{PAGE, call, round_up};
 use heapmm_core::slab::class::LARGEST;
@@ -30,7 +30,7 @@ fn aligned(len: usize, align: usize) -> *mut c_void {
     }
     let wanted = Wanted::aligned(align);
     let grant = if len > MOST { None } else { ALLOCATOR.allocate_aligned(len, align, wanted) };
-    grant.map_or_else(out_of_memory, |grant| grant.payload.cast())
+    grant.map_or_else(out_of_memory, |grant| grant.payload().cast())
 }
 
 /// `len` bytes, not initialised. Sizes over PTRDIFF_MAX are refused below: no block is so large.
@@ -51,12 +51,12 @@ pub extern "C" fn calloc(count: usize, len: usize) -> *mut c_void {
         }
         return payload.cast();
     }
-    let Some(Grant { payload, dirty }) = ALLOCATOR.allocate_aligned(whole, ALIGN, Wanted::of(ZEROED)) else {
+    let Some(grant) = ALLOCATOR.allocate_aligned(whole, ALIGN, Wanted::of(ZEROED)) else {
         return out_of_memory();
     };
     // SAFETY: the payload has `whole` bytes; what lies behind `dirty` is zero already.
-    unsafe { payload.write_bytes(0, whole.min(dirty)) };
-    payload.cast()
+    unsafe { grant.payload().write_bytes(0, whole.min(grant.dirty)) };
+    grant.payload().cast()
 }
 
 /// Clears a small block: up to 64 bytes without a call, by stores that may overlap.

@@ -23,7 +23,7 @@ const HELD: usize = 1000;
 const LARGEST: usize = 4000;
 
 fn place<I: FreeIndex>(heap: &mut Heap<Arena, I>, dice: &mut Dice) -> Block {
-    heap.allocate(Request::of(16 + dice.below(LARGEST))).expect("the arena is large enough").block
+    heap.allocate(Request::of(16 + dice.below(LARGEST))).expect("the arena is large enough").block()
 }
 
 /// A block of the heap goes, a new one comes.

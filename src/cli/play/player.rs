@@ -331,9 +331,9 @@ impl Player {
         };
         match got {
             Some(grant) => {
-                self.slots[event.id as usize] = Slot { payload: grant.payload, len: event.len };
+                self.slots[event.id as usize] = Slot { payload: grant.payload(), len: event.len };
                 self.live += event.len;
-                self.touched.note(grant.payload.addr(), event.len as usize);
+                self.touched.note(grant.payload().addr(), event.len as usize);
             }
             None => self.refused += 1,
         }

@@ -113,7 +113,7 @@ mod tests {
             .unwrap()
             .build(unsafe { field.arena() }, shape, false)
             .unwrap();
-        let blocks = [24, 9000, 24, 5000, 24].map(|len| engine.allocate(len, 16).unwrap().payload);
+        let blocks = [24, 9000, 24, 5000, 24].map(|len| engine.allocate(len, 16).unwrap().payload());
 
         for large in [blocks[1], blocks[3]] {
             let held = engine.locate(large.addr()).unwrap();

@@ -24,7 +24,7 @@ impl Allocator {
             && let Some(object) = self.allocate_object(len, align)
         {
             self.note_block(wanted, len, object);
-            return Some(Grant { payload: object, dirty: usize::MAX });
+            return Some(Grant::new(object, usize::MAX));
         }
         self.allocate_in_heap(len, align, wanted)
     }

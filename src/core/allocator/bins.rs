@@ -156,7 +156,7 @@ impl Allocator {
             return self
                 .reentry
                 .allocate(&self.rooms, class::len_of(class), ALIGN)
-                .map(|grant| grant.payload);
+                .map(|grant| grant.payload());
         };
         // The last is handed out first.
         let Some((last, rest)) = batch[..got].split_last() else { return taken(bin_of(thread, class).pop()) };
@@ -401,5 +401,5 @@ fn taken(object: Option<*mut u8>) -> Option<*mut u8> {
 }
 
 pub(super) fn payload_of(grant: Option<Grant>) -> *mut u8 {
-    grant.map_or_else(call::out_of_memory, |grant| grant.payload)
+    grant.map_or_else(call::out_of_memory, |grant| grant.payload())
 }

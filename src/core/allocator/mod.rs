@@ -181,7 +181,7 @@ impl Allocator {
     /// `len` bytes at a multiple of `align`, a power of two, without the help of a cache.
     fn allocate_in_heap(&self, len: usize, align: usize, wanted: Wanted) -> Option<Grant> {
         let noted = |grant: Grant| {
-            self.note_block(wanted, len, grant.payload);
+            self.note_block(wanted, len, grant.payload());
             grant
         };
         let Some(mut state) = self.enter() else {

@@ -104,7 +104,7 @@ impl Allocator {
             return self.allocate(len);
         }
         let grant = self.allocate_aligned(len, ALIGN, Wanted::aligned(align));
-        grant.map_or_else(call::out_of_memory, |grant| grant.payload)
+        grant.map_or_else(call::out_of_memory, |grant| grant.payload())
     }
 
     /// Whether this thread is recording: a handler that interrupted that must not wait for a lock.

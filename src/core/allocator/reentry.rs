@@ -62,11 +62,11 @@ impl Reentry {
         if let Some(payload) = self.freed.remove(size) {
             // SAFETY: [N2]
             unsafe { mark::clear(payload) };
-            return Some(Grant { payload, dirty: len });
+            return Some(Grant::new(payload, len));
         }
         let block = Maps::map_loose(len, align)?;
         self.mapped.push(block.payload().wrapping_sub(HIDDEN));
-        Some(Grant { payload: block.payload(), dirty: 0 })
+        Some(Grant::new(block.payload(), 0))
     }
 
     /// Leaves a payload to the next holder; it carries the mark of a free object until then. One that carries it
@@ -231,18 +231,18 @@ mod tests {
     #[test]
     fn the_shortest_that_was_freed_and_fits_serves_again() {
         let reentry = Reentry::EMPTY;
-        let [first, longest, long] =
-            [LEN, 10 * LEN, 5 * LEN].map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload);
+        let [first, longest, long] = [LEN, 10 * LEN, 5 * LEN]
+            .map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload());
         [first, longest, long].into_iter().for_each(|payload| reentry.release(payload));
 
         let again = reentry.allocate(&Rooms::EMPTY, LEN - 100, ALIGN).unwrap();
         let other = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap();
         let new = reentry.allocate(&Rooms::EMPTY, 11 * LEN, ALIGN).unwrap();
 
-        assert_eq!((again.payload, again.dirty), (first, LEN - 100));
-        assert_eq!(other.payload, long);
-        assert!(![first, longest, long].contains(&new.payload), "too short, or handed out twice");
-        assert_eq!(reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload, longest);
+        assert_eq!((again.payload(), again.dirty), (first, LEN - 100));
+        assert_eq!(other.payload(), long);
+        assert!(![first, longest, long].contains(&new.payload()), "too short, or handed out twice");
+        assert_eq!(reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload(), longest);
         assert!(reentry.freed.is_empty());
     }
 
@@ -253,7 +253,7 @@ mod tests {
         for turn in 0..2000usize {
             let lens = (0..MOST).map(|n| turn.wrapping_mul(7919).wrapping_add(n * 104_729) % (30 * PAGE));
             let blocks: Vec<_> =
-                lens.map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload).collect();
+                lens.map(|len| reentry.allocate(&Rooms::EMPTY, len, ALIGN).unwrap().payload()).collect();
             seen.extend(blocks.iter().map(|block| block.addr()));
             seen.sort_unstable();
             seen.dedup();
@@ -266,12 +266,12 @@ mod tests {
     #[test]
     fn only_an_aligned_one_serves_where_it_shall_be() {
         let reentry = Reentry::EMPTY;
-        let plain = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload;
+        let plain = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload();
         reentry.release(plain);
 
-        let aligned = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload;
+        let aligned = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload();
         reentry.release(aligned);
-        let again = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload;
+        let again = reentry.allocate(&Rooms::EMPTY, LEN, 256).unwrap().payload();
 
         assert!(aligned.addr().is_multiple_of(256));
         assert_ne!(aligned, plain);
@@ -282,7 +282,7 @@ mod tests {
     fn what_is_freed_twice_waits_once() {
         let reentry = Reentry::EMPTY;
         let blocks: Vec<_> =
-            (0..3).map(|_| reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload).collect();
+            (0..3).map(|_| reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload()).collect();
         for block in [blocks[0], blocks[1], blocks[0], blocks[2]] {
             reentry.release(block);
         }
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn what_carries_the_mark_is_left_as_it_is() {
         let reentry = Reentry::EMPTY;
-        let block = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload;
+        let block = reentry.allocate(&Rooms::EMPTY, LEN, ALIGN).unwrap().payload();
         // SAFETY: the block is the test's.
         unsafe { block.cast::<u64>().write(77) };
         // SAFETY: as above.

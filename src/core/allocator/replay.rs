@@ -103,7 +103,7 @@ impl Replay {
         }
         // SAFETY: every block has sixteen bytes, and it is the player's now.
         unsafe { payload.cast::<[u64; 2]>().write([0; 2]) };
-        Some(Grant { payload, dirty: usize::MAX })
+        Some(Grant::new(payload, usize::MAX))
     }
 }
 
@@ -123,7 +123,7 @@ impl Engine for Replay {
             return Self::written(self.allocator().allocate(len));
         }
         let grant = self.allocator().allocate_aligned(len, align, Wanted::aligned(align))?;
-        Self::written(grant.payload)
+        Self::written(grant.payload())
     }
 
     fn allocate_zeroed(&mut self, len: usize) -> Option<Grant> {
@@ -131,7 +131,7 @@ impl Engine for Replay {
             return Self::written(self.allocator().allocate_as::<ZEROED>(len));
         }
         let grant = self.allocator().allocate_aligned(len, ALIGN, Wanted::of(ZEROED))?;
-        Self::written(grant.payload)
+        Self::written(grant.payload())
     }
 
     fn locate(&self, address: usize) -> Result<Held, Fault> {
@@ -283,7 +283,7 @@ mod tests {
             let most = if round % 100 == 0 { 3 << 20 } else { 16 << dice.below(10) };
             let len = dice.below(most) + 1;
             *slot = match *slot {
-                None => process.allocate(len, ALIGN).map(|grant| (grant.payload.addr(), len)),
+                None => process.allocate(len, ALIGN).map(|grant| (grant.payload().addr(), len)),
                 Some((address, had)) => {
                     assert!(process.locate(address).unwrap().len >= had);
                     if dice.below(2) == 0 {
@@ -367,7 +367,7 @@ mod tests {
         let mut process = process(&mut memory, Policy::SegregatedBest);
         let is_mapped = |process: &Replay| process.ledger().unwrap().mapped_blocks;
 
-        let large = process.allocate(2 << 20, ALIGN).unwrap().payload;
+        let large = process.allocate(2 << 20, ALIGN).unwrap().payload();
         let first = is_mapped(&process);
         process.release_at(large.addr()).unwrap();
         process.allocate(2 << 20, ALIGN).unwrap();
@@ -383,14 +383,14 @@ mod tests {
         let other = process.seat().unwrap();
 
         process.sit(other);
-        let kept = process.allocate(100, ALIGN).unwrap().payload;
+        let kept = process.allocate(100, ALIGN).unwrap().payload();
         process.release_at(kept.addr()).unwrap();
         process.stand_up(other);
         process.sit(main);
-        let mine = process.allocate(100, ALIGN).unwrap().payload;
+        let mine = process.allocate(100, ALIGN).unwrap().payload();
         let next = process.seat().unwrap();
         process.sit(next);
-        let theirs = process.allocate(100, ALIGN).unwrap().payload;
+        let theirs = process.allocate(100, ALIGN).unwrap().payload();
 
         assert_ne!(mine, kept);
         assert_eq!(theirs, kept);

@@ -95,7 +95,7 @@ impl Allocator {
     fn resize_in_heap(&self, payload: *mut u8, len: usize) -> *mut u8 {
         let Some(mut state) = self.enter() else {
             let moved = self.usable_unlocked(payload).and_then(|has| self.move_out(payload, has, len));
-            return moved.map_or_else(call::out_of_memory, |grant| grant.payload);
+            return moved.map_or_else(call::out_of_memory, |grant| grant.payload());
         };
         state.look_after();
         let held = match self.locate(&state, payload) {
@@ -121,8 +121,8 @@ impl Allocator {
     fn move_out(&self, payload: *mut u8, has: usize, len: usize) -> Option<Grant> {
         let grant = self.reentry.allocate(&self.rooms, len, ALIGN)?;
         // SAFETY: the old block has so many bytes, and the new one is ours.
-        unsafe { grant.payload.copy_from_nonoverlapping(payload, has.min(len)) };
-        self.note(&resized(payload, grant.payload, len));
+        unsafe { grant.payload().copy_from_nonoverlapping(payload, has.min(len)) };
+        self.note(&resized(payload, grant.payload(), len));
         self.reentry.release(payload);
         Some(grant)
     }

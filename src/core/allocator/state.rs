@@ -203,7 +203,7 @@ impl State {
             if got > 0 && one[0].addr().is_multiple_of(align) {
                 // SAFETY: handed out just now.
                 unsafe { mark::clear(one[0]) };
-                return Some(Grant { payload: one[0], dirty: len });
+                return Some(Grant::new(one[0], len));
             }
             // Memory is out for slabs, or altogether.
             for object in &one[..got] {
@@ -258,15 +258,15 @@ impl State {
         if request.align > ALIGN {
             // Inside a free block anything may stand, such as the mark of a block that stood here.
             // SAFETY: handed out just now, and no block is shorter.
-            unsafe { mark::clear(placed.block.payload()) };
+            unsafe { mark::clear(placed.block().payload()) };
         }
         self.map_rooms(rooms);
-        Some(Grant { payload: placed.block.payload(), dirty: placed.dirty })
+        Some(Grant::new(placed.block().payload(), placed.dirty))
     }
 
     /// A block for the allocator itself.
     pub(super) fn place_own(&mut self, rooms: &Rooms, request: Request) -> Option<*mut u8> {
-        self.place(rooms, Request { bits: OWN, ..request }).map(|grant| grant.payload)
+        self.place(rooms, Request { bits: OWN, ..request }).map(|grant| grant.payload())
     }
 
     /// An empty magazine of `cap` slots.

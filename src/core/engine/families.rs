@@ -261,7 +261,7 @@ impl<B: Backing> Families<B> {
         owner.used_blocks += 1;
         owner.used_bytes += used.len();
         self.figures.granted(used.len());
-        Some(Grant { payload: frame.address(used.at + 1), dirty: if fresh { 0 } else { len } })
+        Some(Grant::new(frame.address(used.at + 1), if fresh { 0 } else { len }))
     }
 
     /// The largest free block of `family`, out of the queue, if `size` granules fit into it.

@@ -182,7 +182,7 @@ impl<B: Backing> FreeList<B> {
         self.figures.free -= (size as usize + 1) * GRANULE;
         self.figures.tags += GRANULE;
         self.figures.granted(size as usize * GRANULE);
-        Some(Grant { payload, dirty: high.saturating_sub(header + 1) as usize * GRANULE })
+        Some(Grant::new(payload, high.saturating_sub(header + 1) as usize * GRANULE))
     }
 
     /// Makes the used block at granule `at` grow into the free node behind it; whether it has

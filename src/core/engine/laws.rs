@@ -24,7 +24,7 @@ fn buddy<S: System>() -> Buddy<Arena, S> {
 
 fn allocate<E: Engine>(engine: &mut E, len: usize) -> Held {
     let grant = engine.allocate(len, 16).unwrap();
-    engine.locate(grant.payload.addr()).unwrap()
+    engine.locate(grant.payload().addr()).unwrap()
 }
 
 fn free<E: Engine>(engine: &mut E, held: Held) {

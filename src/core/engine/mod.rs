@@ -30,16 +30,34 @@ mod laws;
 #[cfg(test)]
 mod suite;
 
+use core::ptr::NonNull;
+
 use crate::block::ALIGN;
 use crate::heap::Fault;
 
-/// Memory handed out.
+/// Memory handed out: two words, also where it is optional, since what is returned in memory is read back before it
+/// is there.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant {
-    /// The payload.
-    pub payload: *mut u8,
+    payload: NonNull<u8>,
     /// Leading bytes that may not be zero.
     pub dirty: usize,
+}
+
+impl Grant {
+    /// The memory at `payload`, which is not null, of which so many leading bytes may not be zero.
+    #[inline]
+    pub const fn new(payload: *mut u8, dirty: usize) -> Self {
+        debug_assert!(!payload.is_null());
+        // SAFETY: no memory that is handed out stands at address 0, which no process can map.
+        Self { payload: unsafe { NonNull::new_unchecked(payload) }, dirty }
+    }
+
+    /// The payload.
+    #[inline]
+    pub const fn payload(self) -> *mut u8 {
+        self.payload.as_ptr()
+    }
 }
 
 /// A block in the hands of the program.

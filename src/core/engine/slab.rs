@@ -105,7 +105,7 @@ impl<B: Backing, const LOG: u32> Slab<B, LOG> {
             }
         };
         self.figures.granted(self.caches[class].layout().size);
-        Some(Grant { payload: found.payload, dirty: if found.fresh { 0 } else { len } })
+        Some(Grant::new(found.payload, if found.fresh { 0 } else { len }))
     }
 
     fn allocate_large(&mut self, len: usize, align: usize) -> Option<Grant> {
@@ -113,7 +113,7 @@ impl<B: Backing, const LOG: u32> Slab<B, LOG> {
         let span = self.span(count, align)?;
         self.pages.mark(span, LARGE);
         self.figures.granted(count * PAGE);
-        Some(Grant { payload: span.start, dirty: if span.fresh { 0 } else { len } })
+        Some(Grant::new(span.start, if span.fresh { 0 } else { len }))
     }
 }
 
@@ -225,7 +225,7 @@ mod tests {
 
     fn allocate(slab: &mut Slab<Arena>, len: usize) -> Held {
         let grant = slab.allocate(len, 16).unwrap();
-        slab.locate(grant.payload.addr()).unwrap()
+        slab.locate(grant.payload().addr()).unwrap()
     }
 
     fn slabs(slab: &Slab<Arena>) -> usize {

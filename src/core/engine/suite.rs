@@ -91,11 +91,11 @@ struct Belief {
 impl Belief {
     fn allocate<E: Engine>(engine: &mut E, len: usize, align: usize, mark: u8) -> Option<Self> {
         let grant = engine.allocate(len, align)?;
-        let held = engine.locate(grant.payload.addr()).unwrap();
-        assert_eq!(held.payload, grant.payload);
+        let held = engine.locate(grant.payload().addr()).unwrap();
+        assert_eq!(held.payload, grant.payload());
         assert!(held.len >= len && held.payload.addr() % align.max(16) == 0);
         assert!(grant.dirty <= len);
-        let belief = Self { payload: grant.payload, len, mark };
+        let belief = Self { payload: grant.payload(), len, mark };
         assert!(belief.bytes()[grant.dirty..].iter().all(|byte| *byte == 0), "not as clean as it says");
         belief.fill();
         Some(belief)
@@ -335,7 +335,7 @@ fn a_heap_of_many_mib_serves_large_requests(design: Policy) {
     let mut engine = engine(design, 256 << 20);
 
     let held: Vec<_> =
-        (0..60).map(|n| engine.allocate((1 << 20) + (n << 12), 16).unwrap().payload.addr()).collect();
+        (0..60).map(|n| engine.allocate((1 << 20) + (n << 12), 16).unwrap().payload().addr()).collect();
     for address in held {
         let found = engine.locate(address).unwrap();
         // SAFETY: located just now.

@@ -11,7 +11,7 @@ use crate::policy::FreeIndex;
 impl<B: Backing, I: FreeIndex> Engine for Heap<B, I> {
     fn allocate(&mut self, len: usize, align: usize) -> Option<Grant> {
         let placed = Self::allocate(self, Request::aligned(len, align))?;
-        Some(Grant { payload: placed.block.payload(), dirty: placed.dirty })
+        Some(Grant::new(placed.block().payload(), placed.dirty))
     }
 
     fn locate(&self, address: usize) -> Result<Held, Fault> {

@@ -39,7 +39,7 @@ pub(crate) fn empty(policy: Policy) -> TestHeap {
 /// A heap in which blocks of these sizes were placed one after the other.
 pub(crate) fn heap_with<const N: usize>(policy: Policy, sizes: [usize; N]) -> (TestHeap, [Block; N]) {
     let mut heap = empty(policy);
-    let blocks = sizes.map(|size| heap.allocate(Request::of(size - WORD)).unwrap().block);
+    let blocks = sizes.map(|size| heap.allocate(Request::of(size - WORD)).unwrap().block());
     (heap, blocks)
 }
 

@@ -134,7 +134,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         // What was free, and the old epilogue's word behind it, may hold anything.
         let soiled = if have == 0 { WORD } else { have + WORD };
         let payload = lead + WORD;
-        Placed { block, dirty: soiled.saturating_sub(payload).min(need - WORD) }
+        Placed::new(block, soiled.saturating_sub(payload).min(need - WORD))
     }
 
     /// Adds at least `least` bytes to the tail of `segment`; or `whole`, if that is more, as a new

@@ -77,7 +77,7 @@ fn steady_state(policy: Policy) -> Steady {
 }
 
 fn place<I: FreeIndex>(heap: &mut Heap<Arena, I>, dice: &mut Dice) -> Block {
-    heap.allocate(Request::of(16 + dice.below(4000))).unwrap().block
+    heap.allocate(Request::of(16 + dice.below(4000))).unwrap().block()
 }
 
 /// Probes, allocations, and the most probes of one allocation over the free blocks that there were,
@@ -127,7 +127,7 @@ fn driven<I: FreeIndex>(index: I) -> Heap<Arena, I> {
 
 /// A block of `size` bytes, header included.
 fn block_of<I: FreeIndex>(heap: &mut Heap<Arena, I>, size: usize) -> Block {
-    heap.allocate(Request::of(size - WORD)).unwrap().block
+    heap.allocate(Request::of(size - WORD)).unwrap().block()
 }
 
 /// Robson's program against any heap (1971): fill `most` bytes with the smallest blocks; then, for

@@ -38,6 +38,8 @@ mod tests;
 pub use inspect::Fault;
 pub use tend::Tending;
 
+use core::ptr::NonNull;
+
 use crate::block::tag::OWN;
 use crate::block::{Block, Free, LIMIT, SMALLEST, Segments, need_of};
 use crate::os::backing::Backing;
@@ -156,13 +158,27 @@ impl Request {
     }
 }
 
-/// A block handed out.
+/// A block handed out: two words, also where it is optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// The block.
-    pub block: Block,
+    payload: NonNull<u8>,
     /// Leading bytes of the payload that may not be zero; the rest is fresh.
     pub dirty: usize,
+}
+
+impl Placed {
+    #[inline]
+    const fn new(block: Block, dirty: usize) -> Self {
+        debug_assert!(!block.payload().is_null());
+        // SAFETY: a block of a heap, which has memory: no process can map address 0.
+        Self { payload: unsafe { NonNull::new_unchecked(block.payload()) }, dirty }
+    }
+
+    /// The block.
+    #[inline]
+    pub const fn block(self) -> Block {
+        Block::of_payload(self.payload.as_ptr())
+    }
 }
 
 /// A heap of tagged blocks.
@@ -264,7 +280,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         } else {
             self.allocate_aligned(need, request.align)
         }?;
-        self.count_placed(placed.block, request.bits);
+        self.count_placed(placed.block(), request.bits);
         Some(placed)
     }
 
@@ -307,7 +323,9 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             *misfit = Some(free);
         }
         for free in misfits.into_iter().flatten() {
-            self.index.insert(free, &self.segments);
+            // SAFETY: as above.
+            let size = unsafe { free.block().size() };
+            self.index.insert(free, size, &self.segments);
         }
         fitting
     }

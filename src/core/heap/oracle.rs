@@ -41,7 +41,7 @@ impl Player {
     }
 
     fn allocate(&mut self, id: usize, len: usize) {
-        let block = self.heap.allocate(Request::of(len)).unwrap().block;
+        let block = self.heap.allocate(Request::of(len)).unwrap().block();
         self.hold(id, block, len);
     }
 
@@ -67,7 +67,7 @@ impl Player {
             self.payload -= old_len;
             return self.hold(id, old, len);
         }
-        let new = self.heap.allocate(Request::of(len)).unwrap().block;
+        let new = self.heap.allocate(Request::of(len)).unwrap().block();
         self.payload -= old_len;
         self.heap.free(old);
         self.hold(id, new, len);
@@ -234,7 +234,7 @@ fn equivalent_policies_place_alike() {
         let mut held = Vec::new();
         for _ in 0..900 {
             if dice.below(3) < 2 {
-                held.extend(heap.allocate(Request::of(dice.below(2000))).map(|p| p.block));
+                held.extend(heap.allocate(Request::of(dice.below(2000))).map(|p| p.block()));
             } else if !held.is_empty() {
                 heap.free(held.swap_remove(dice.below(held.len())));
             }

@@ -25,7 +25,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.uncount_free(tag);
         self.claim(block, tag, need);
         // SAFETY: [B1]
-        Placed { block, dirty: unsafe { block.len() } }
+        Placed::new(block, unsafe { block.len() })
     }
 
     /// Makes a used block of `need` bytes inside `free`, its payload at a multiple of `align`.
@@ -43,7 +43,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         self.claim(inner, tag.resized(tag.size() - lead).with(PREV_USED), need);
         self.leave(block, lead, tag.only(PREV_USED | IDLE));
         // SAFETY: [B1]
-        Placed { block: inner, dirty: unsafe { inner.len() } }
+        Placed::new(inner, unsafe { inner.len() })
     }
 
     /// Makes `need` bytes at `block` used and files the rest; `tag` describes all of it.
@@ -65,7 +65,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         // SAFETY: [B1], [B2]: the bytes are nobody's, and a header follows them.
         let free = unsafe { block.make_free(size, bits) };
         self.count_free(Tag::new(size, bits));
-        self.index.insert(free, &self.segments);
+        self.index.insert(free, size, &self.segments);
     }
 
     #[inline]

@@ -61,8 +61,8 @@ fn play(heap: &mut TestHeap, held: &mut Vec<Held>, call: &Call, mark: u8) {
     match *call {
         Call::Allocate { len, align_log } => {
             if let Some(placed) = heap.allocate(Request::aligned(len, 1 << align_log)) {
-                assert!(placed.block.payload().addr().is_multiple_of(1 << align_log));
-                held.push(Held::fill(placed.block, len, mark));
+                assert!(placed.block().payload().addr().is_multiple_of(1 << align_log));
+                held.push(Held::fill(placed.block(), len, mark));
             }
         }
         Call::Free { place } if !held.is_empty() => {

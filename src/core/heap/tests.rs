@@ -71,7 +71,7 @@ fn a_large_remainder_is_split_off_and_a_small_one_is_not(policy: Policy) {
     let (mut heap, [a, _b]) = heap_with(policy, [96, 32]);
     heap.free(a);
 
-    let first = heap.allocate(Request::of(48 - WORD)).unwrap().block;
+    let first = heap.allocate(Request::of(48 - WORD)).unwrap().block();
     assert_eq!(draw(&heap), "U48 F48 U32 |");
     heap.allocate(Request::of(32 - WORD)).unwrap();
 
@@ -87,7 +87,7 @@ fn growth_asks_only_for_what_the_last_free_block_lacks(policy: Policy) {
     let grown = heap.allocate(Request::of(160 - WORD)).unwrap();
 
     assert_eq!(draw(&heap), "U32 U160 |");
-    assert_eq!(grown.block, b);
+    assert_eq!(grown.block(), b);
     assert_eq!(grown.dirty, 64, "the old block and the old epilogue; the rest is fresh");
     assert_eq!(heap.counts().footprint, 40 + 32 + 160 + 8);
 }
@@ -97,23 +97,23 @@ fn an_aligned_block_wastes_nothing_around_it(policy: Policy) {
 
     let placed = heap.allocate(Request::aligned(100, 1024)).unwrap();
 
-    assert_eq!(placed.block.payload().addr() % 1024, 0);
+    assert_eq!(placed.block().payload().addr() % 1024, 0);
     // SAFETY: [B1]
-    assert_eq!(unsafe { placed.block.size() }, 112);
+    assert_eq!(unsafe { placed.block().size() }, 112);
     assert_sound(&heap);
-    heap.free(placed.block);
+    heap.free(placed.block());
     assert_sound(&heap);
 }
 
 fn the_place_of_an_aligned_block_serves_the_next_one(policy: Policy) {
     let (mut heap, _) = heap_with(policy, [32]);
     let request = Request::aligned(1024 - WORD, 1024);
-    let first = heap.allocate(request).unwrap().block;
+    let first = heap.allocate(request).unwrap().block();
     heap.allocate(Request::of(100)).unwrap();
     let footprint = heap.counts().footprint;
     heap.free(first);
 
-    let second = heap.allocate(request).unwrap().block;
+    let second = heap.allocate(request).unwrap().block();
 
     assert_eq!(second, first);
     assert_eq!(heap.counts().footprint, footprint);
@@ -208,7 +208,7 @@ fn a_foreign_move_of_the_break_makes_an_island(policy: Policy) {
     let (mut heap, [a]) = heap_with(policy, [64]);
     heap.backing().skip(4096);
 
-    let b = heap.allocate(Request::of(200)).unwrap().block;
+    let b = heap.allocate(Request::of(200)).unwrap().block();
 
     assert_eq!(draw(&heap), "U64 | U208 |");
     assert_eq!(heap.locate(a.payload().addr()), Ok(a));
@@ -221,8 +221,8 @@ fn a_foreign_move_of_the_break_makes_an_island(policy: Policy) {
 
 fn trimming_gives_the_top_back_and_leaves_what_was_asked(policy: Policy) {
     let mut heap = empty(policy);
-    let _a = heap.allocate(Request::of(1000)).unwrap().block;
-    let b = heap.allocate(Request::of(40 * PAGE)).unwrap().block;
+    let _a = heap.allocate(Request::of(1000)).unwrap().block();
+    let b = heap.allocate(Request::of(40 * PAGE)).unwrap().block();
     heap.free(b);
 
     assert!(heap.trim(8 * PAGE));
@@ -253,7 +253,7 @@ fn a_purged_block_keeps_its_links(policy: Policy) {
 
 fn sweeps_age_before_they_purge(policy: Policy) {
     let mut heap = Heap::new(arena(4 << 20), AnyIndex::new(policy).unwrap(), EXACT);
-    let a = heap.allocate(Request::of(1 << 20)).unwrap().block;
+    let a = heap.allocate(Request::of(1 << 20)).unwrap().block();
     heap.allocate(Request::of(64)).unwrap();
     heap.free(a);
 
@@ -271,12 +271,12 @@ fn sweeps_age_before_they_purge(policy: Policy) {
 fn deferred_coalescing_merges_when_nothing_fits(policy: Policy) {
     let shape = Shape { coalesce: Coalesce::Deferred, ..EXACT };
     let mut heap = Heap::new(arena(1 << 16), AnyIndex::new(policy).unwrap(), shape);
-    let [a, b, _c] = [64, 64, 64].map(|size| heap.allocate(Request::of(size - WORD)).unwrap().block);
+    let [a, b, _c] = [64, 64, 64].map(|size| heap.allocate(Request::of(size - WORD)).unwrap().block());
     heap.free(a);
     heap.free(b);
     assert_eq!(draw(&heap), "F64 F64 U64 |");
 
-    let merged = heap.allocate(Request::of(128 - WORD)).unwrap().block;
+    let merged = heap.allocate(Request::of(128 - WORD)).unwrap().block();
 
     assert_eq!(merged, a);
     assert_eq!(draw(&heap), "U128 U64 |");
@@ -317,8 +317,8 @@ fn random_work_matches_a_shadow_model(policy: Policy) {
                 0 | 1 => {
                     let (len, align) = (dice.below(900), 16 << dice.below(5));
                     if let Some(placed) = heap.allocate(Request::aligned(len, align)) {
-                        assert_eq!(placed.block.payload().addr() % align, 0);
-                        held.push(Held::fill(&heap, placed.block, len, mark));
+                        assert_eq!(placed.block().payload().addr() % align, 0);
+                        held.push(Held::fill(&heap, placed.block(), len, mark));
                     }
                 }
                 2 | 3 if !held.is_empty() => {

@@ -118,8 +118,8 @@ impl Named {
             heap.allocate_in(id, count, align).ok_or(Trouble::Memory)
         })??;
         // SAFETY: allocated just now, of at least `dirty` bytes, and nobody else's.
-        unsafe { grant.payload.write_bytes(0, grant.dirty) };
-        Ok(grant.payload)
+        unsafe { grant.payload().write_bytes(0, grant.dirty) };
+        Ok(grant.payload())
     }
 
     /// Takes back the structures at `payload`.

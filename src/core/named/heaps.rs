@@ -50,7 +50,7 @@ impl Named {
             if done {
                 return Ok(held.payload);
             }
-            let new = heap.place.allocate(len, ALIGN).ok_or(Trouble::Memory)?.payload;
+            let new = heap.place.allocate(len, ALIGN).ok_or(Trouble::Memory)?.payload();
             // SAFETY: both are blocks of the heap, which has its lock; the new one is the larger one.
             unsafe { new.copy_from_nonoverlapping(held.payload, held.len.min(len)) };
             heap.place.release(payload.addr()).map_err(|fault| heap.fault(fault))?;

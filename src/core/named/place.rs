@@ -99,7 +99,7 @@ impl Place {
             return list.reserve(bytes);
         }
         let Some(grant) = self.allocate(bytes, 16) else { return false };
-        self.release(grant.payload.addr()).is_ok()
+        self.release(grant.payload().addr()).is_ok()
     }
 
     /// Calls `see` with every piece, in address order within each run of memory.

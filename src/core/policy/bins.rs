@@ -152,12 +152,9 @@ impl<T: Bin> Bins<T> {
 }
 
 impl<T: Bin> FreeIndex for Bins<T> {
-    fn insert(&mut self, free: Free, segments: &Segments) {
-        let block = free.settle();
-        // SAFETY: [B1]: the block was filed just now.
-        let size = unsafe { block.size() };
+    fn insert(&mut self, free: Free, size: usize, segments: &Segments) {
         let bin = bin_of(size);
-        self.bins[bin].file(block, size, segments);
+        self.bins[bin].file(free.settle(), size, segments);
         self.mark(bin);
     }
 

@@ -50,10 +50,8 @@ impl<O, F> Explicit<O, F> {
 }
 
 impl<O: Order, F: Fit> FreeIndex for Explicit<O, F> {
-    fn insert(&mut self, free: Free, segments: &Segments) {
+    fn insert(&mut self, free: Free, size: usize, segments: &Segments) {
         let block = free.settle();
-        // SAFETY: [B1]: the block was filed just now.
-        let size = unsafe { block.size() };
         if F::ROVES && self.rover.wrapping_sub(block.addr()) < size {
             self.rover = block.addr();
         }

@@ -42,10 +42,8 @@ impl<F> Implicit<F> {
 }
 
 impl<F: Fit> FreeIndex for Implicit<F> {
-    fn insert(&mut self, free: Free, _segments: &Segments) {
+    fn insert(&mut self, free: Free, size: usize, _segments: &Segments) {
         let block = free.settle();
-        // SAFETY: [B1]: the block was filed just now.
-        let size = unsafe { block.size() };
         if F::ROVES && self.rover.addr().wrapping_sub(block.addr()) < size {
             self.rover = block.header();
         }

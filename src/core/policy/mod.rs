@@ -27,8 +27,8 @@ pub use table::{AnyIndex, POLICIES, Policy};
 
 /// What a heap wants of an index ([P1](self)).
 pub trait FreeIndex {
-    /// Files a free block.
-    fn insert(&mut self, free: Free, segments: &Segments);
+    /// Files a free block of `size`.
+    fn insert(&mut self, free: Free, size: usize, segments: &Segments);
 
     /// Takes `block`, which is free and filed, out.
     fn remove(&mut self, block: Block, segments: &Segments) -> Free;

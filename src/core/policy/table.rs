@@ -137,9 +137,9 @@ macro_rules! define {
         impl AnyIndex {
             #[cold]
             #[inline(never)]
-            fn insert_rare(&mut self, free: Free, segments: &Segments) {
+            fn insert_rare(&mut self, free: Free, size: usize, segments: &Segments) {
                 match self {
-                    $(Self::$variant(index) => index.insert(free, segments),)*
+                    $(Self::$variant(index) => index.insert(free, size, segments),)*
                 }
             }
 
@@ -161,10 +161,10 @@ macro_rules! define {
         }
 
         impl FreeIndex for AnyIndex {
-            fn insert(&mut self, free: Free, segments: &Segments) {
+            fn insert(&mut self, free: Free, size: usize, segments: &Segments) {
                 match self {
-                    Self::Fast(index) => index.insert(free, segments),
-                    rare => rare.insert_rare(free, segments),
+                    Self::Fast(index) => index.insert(free, size, segments),
+                    rare => rare.insert_rare(free, size, segments),
                 }
             }
 

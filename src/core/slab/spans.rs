@@ -293,7 +293,7 @@ impl Spans {
         class: usize,
     ) -> Option<()> {
         let request = Request { len: GRANULE - WORD, align: GRANULE, bits: tag::OWN };
-        let block = heap.allocate(request)?.block;
+        let block = heap.allocate(request)?.block();
         let known = rooms.granule(block.payload().addr());
         let Some(granule) = known.filter(|granule| self.reaches(tables, rooms, *granule)) else {
             // SAFETY: allocated just now. A segment that the map does not reach has no slabs.

@@ -35,7 +35,7 @@ impl State {
         let mut got = 0;
         while got < most {
             let Some(grant) = self.place(rooms, request) else { break };
-            out[got] = grant.payload;
+            out[got] = grant.payload();
             got += 1;
         }
         if class < SLAB_CLASSES {

@@ -14,12 +14,12 @@ impl State {
     /// A block handed out just now, with all of its payload written.
     #[cold]
     pub(super) fn filled(&self, rooms: &Rooms, grant: Grant) -> Option<Grant> {
-        let class = rooms.at(grant.payload.addr()).class();
-        let len = class.map(class::len_of).or_else(|| Some(self.locate(grant.payload).ok()?.len))?;
+        let class = rooms.at(grant.payload().addr()).class();
+        let len = class.map(class::len_of).or_else(|| Some(self.locate(grant.payload()).ok()?.len))?;
         let (byte, dirty) = if self.settings.fill == Fill::Zero { (0, 0) } else { (NEW, len) };
         // SAFETY: all of its payload is ours to write.
-        unsafe { grant.payload.write_bytes(byte, len) };
-        Some(Grant { payload: grant.payload, dirty })
+        unsafe { grant.payload().write_bytes(byte, len) };
+        Some(Grant::new(grant.payload(), dirty))
     }
 
     /// Spoils what a block that is given up holds.

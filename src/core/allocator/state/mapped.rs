@@ -26,7 +26,7 @@ impl State {
         self.widen_table()?;
         let block = self.maps.map(len, align)?;
         self.note_peak();
-        Some(Grant { payload: block.payload(), dirty: 0 })
+        Some(Grant::new(block.payload(), 0))
     }
 
     /// Makes room in the set of mapped blocks.

@@ -18,7 +18,7 @@ fn allocate<S: System, const UNIT: usize>(
     align: usize,
 ) -> Held {
     let grant = buddy.allocate(len, align).unwrap();
-    buddy.locate(grant.payload.addr()).unwrap()
+    buddy.locate(grant.payload().addr()).unwrap()
 }
 
 fn free<S: System, const UNIT: usize>(buddy: &mut Buddy<Arena, S, UNIT>, held: Held) {
@@ -143,10 +143,10 @@ fn fresh_memory_is_known_to_be_zero() {
     // SAFETY: allocated just now.
     unsafe { first.payload.write_bytes(7, 1 << 20) };
 
-    let held = buddy.locate(first.payload.addr()).unwrap();
+    let held = buddy.locate(first.payload().addr()).unwrap();
     free(&mut buddy, held);
     let dirty = buddy.allocate(1 << 20, 16).unwrap();
-    let held = buddy.locate(dirty.payload.addr()).unwrap();
+    let held = buddy.locate(dirty.payload().addr()).unwrap();
     free(&mut buddy, held);
     let small = allocate(&mut buddy, 100, 16);
     assert!(buddy.trim(0), "the large parts are purged");
@@ -155,7 +155,7 @@ fn fresh_memory_is_known_to_be_zero() {
 
     assert_eq!((first.dirty, dirty.dirty, purged.dirty), (LINKS, 1 << 20, LINKS));
     // SAFETY: allocated just now.
-    let bytes = unsafe { core::slice::from_raw_parts(purged.payload, 1 << 19) };
+    let bytes = unsafe { core::slice::from_raw_parts(purged.payload(), 1 << 19) };
     assert!(bytes[LINKS..].iter().all(|byte| *byte == 0));
     free(&mut buddy, small);
 }

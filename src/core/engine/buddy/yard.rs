@@ -275,7 +275,7 @@ impl<B: Backing, const UNIT: usize> Engine for Yard<B, UNIT> {
         self.figures.metadata += lead * UNIT;
         self.figures.granted((size - lead) * UNIT);
         let dirty = if mark.is_fresh() { LINKS } else { len };
-        Some(Grant { payload: plot.address(at + lead), dirty: dirty.min(len) })
+        Some(Grant::new(plot.address(at + lead), dirty.min(len)))
     }
 
     fn locate(&self, address: usize) -> Result<Held, Fault> {

@@ -12,7 +12,7 @@ fn families() -> Families<Arena> {
 
 fn allocate(heap: &mut Families<Arena>, id: FamilyId, count: usize) -> Held {
     let grant = heap.allocate_in(id, count, GRANULE).unwrap();
-    heap.locate(grant.payload.addr()).unwrap()
+    heap.locate(grant.payload().addr()).unwrap()
 }
 
 fn free(heap: &mut Families<Arena>, held: Held) {

@@ -14,7 +14,7 @@ fn sizes(heap: &FreeList<Arena>) -> Vec<usize> {
 
 fn allocate(heap: &mut FreeList<Arena>, len: usize) -> Held {
     let grant = heap.allocate(len, 16).unwrap();
-    heap.locate(grant.payload.addr()).unwrap()
+    heap.locate(grant.payload().addr()).unwrap()
 }
 
 fn free(heap: &mut FreeList<Arena>, held: Held) {
