@@ -278,6 +278,14 @@ fn double_free_beside_idle_memory_aborts() {
 
 /// Of what lies on a page that a sparse slab gave back no mark is left.
 #[test]
+fn double_free_in_a_young_slab_aborts() {
+    for (size, policy) in ["500", "1000"].into_iter().flat_map(|size| [(size, DEFAULT), (size, LATE)]) {
+        aborts("double_free_in_a_young_slab", size, policy);
+        goes_on("double_free_in_a_young_slab", size, policy);
+    }
+}
+
+#[test]
 fn double_free_on_a_page_that_went_back_aborts() {
     for policy in [DEFAULT, LATE] {
         aborts("double_free_on_a_page_that_went_back", "400", policy);

@@ -144,7 +144,7 @@ impl Spans {
     }
 
     /// Takes up to `most` objects of `class` into `out`, the fullest slab first. A new slab is carved a page at a
-    /// time, so that what nobody wants stays untouched.
+    /// time, so that what nobody wants stays untouched where the memory is new.
     ///
     /// # Safety
     ///
@@ -293,7 +293,8 @@ impl Spans {
         class: usize,
     ) -> Option<()> {
         let request = Request { len: GRANULE - WORD, align: GRANULE, bits: tag::OWN };
-        let block = heap.allocate(request)?.block();
+        let placed = heap.allocate(request)?;
+        let block = placed.block();
         let known = rooms.granule(block.payload().addr());
         let Some(granule) = known.filter(|granule| self.reaches(tables, rooms, *granule)) else {
             // SAFETY: allocated just now. A segment that the map does not reach has no slabs.
@@ -318,6 +319,7 @@ impl Spans {
         self.fresh_bytes += carvable;
         self.vacated -= usize::from(rooms.at(block.payload().addr()) == Room::VACATED);
         rooms.set(granule, Room::slab(class, len));
+        mark_stale(block.payload(), len, placed.dirty);
         // SAFETY: `capacity` leaves sixteen bytes of the span behind the last object.
         unsafe { mark::set(block.payload().wrapping_add(carvable)) };
         self.regrade(granule as u32);
@@ -412,6 +414,16 @@ fn whole_lines(slab: &Slab, fresh: usize) -> usize {
 #[inline]
 pub const fn capacity(len: usize) -> usize {
     (GRANULE - WORD - ALIGN) / len
+}
+
+/// Marks the objects of `len` bytes of a slab that begins at `start`, as far as its `dirty` bytes go: blocks stood
+/// there, and one that is freed again must not be taken for an object in use before the slab has handed it out.
+fn mark_stale(start: *mut u8, len: usize, dirty: usize) {
+    let places = (0..capacity(len)).map(|n| n * len);
+    for at in places.take_while(|at| at + 2 * WORD <= dirty) {
+        // SAFETY: an object of a span that is nobody's yet.
+        unsafe { mark::set(start.wrapping_add(at)) };
+    }
 }
 
 /// Marks what lies behind the `carved` bytes of a slab that begins at `start`: freed, it would be taken
