@@ -80,7 +80,6 @@ cases! {
         calloc_is_zero_in_any_history,
         calloc_is_zero_where_a_break_inside_a_page_went_back,
         realloc_keeps_the_bytes_both_fit,
-        a_doubled_block_is_as_long_as_a_new_one,
         realloc_takes_blocks_from_every_function,
         a_growing_block_keeps_its_bytes_beside_growing_neighbours,
         a_shrunk_block_gives_memory_back,

@@ -79,17 +79,6 @@ CASE(realloc_keeps_the_bytes_both_fit)
         }
 }
 
-CASE(a_doubled_block_is_as_long_as_a_new_one)
-{
-    for (size_t n = 512; n <= 8192; n *= 2) {
-        void *doubled = hide(realloc(hide(malloc(n)), 2 * n)), *new = hide(malloc(2 * n));
-        CHECK(doubled != NULL && new != NULL);
-        CHECK_THAT(malloc_usable_size(doubled), <=, malloc_usable_size(new) + 64);
-        free(doubled);
-        free(new);
-    }
-}
-
 CASE(realloc_takes_blocks_from_every_function)
 {
     static const size_t to[] = {1, 50, 5000, 200000};

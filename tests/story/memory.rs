@@ -42,6 +42,11 @@ fn an_aligned_block_rests_where_the_next_request_finds_it() {
 }
 
 #[test]
+fn a_doubled_block_is_as_long_as_a_new_one() {
+    story("doubling", &[], None).run().succeeded();
+}
+
+#[test]
 fn story_10_pages_beside_a_few_survivors_go_back() {
     story("survivors", &["130"], None).run().succeeded().report();
     story("survivors", &["130"], LATE).run().succeeded();

@@ -6,7 +6,10 @@
 //!
 //! A copy of some kilobytes between two bins costs less than two changes of the heap, and what
 //! creeps goes on creeping: so its copy is longer than was asked for, by a half or by a quarter. Who doubles
-//! a block has seen to the next steps himself.
+//! a block has seen to the next steps himself, and finds a block of just that length in a bin; a design has no bins,
+//! and takes every step for one of many.
+
+use core::sync::atomic::Ordering;
 
 use super::record::UNNOTED;
 use super::{Allocator, Grant, Misuse};
@@ -140,7 +143,8 @@ impl Allocator {
     #[inline(never)]
     fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
         let more = if len <= LONGEST_BY_HALF { len / 2 } else { len / 4 };
-        let ample = if creeps(has, len) && len <= LARGEST { len + more } else { len };
+        let is_step = self.is_design.load(Ordering::Relaxed) || creeps(has, len);
+        let ample = if is_step && len > has && len <= LARGEST { len + more } else { len };
         // A trace knows one call here, and the old block goes back only after that is noted.
         let new = self.allocate_as::<UNNOTED>(ample);
         if new.is_null() {
@@ -158,9 +162,9 @@ impl Allocator {
     }
 }
 
-/// Whether a block of `has` bytes becomes longer by little.
+/// Whether a block of `has` bytes becomes longer by little, if it does.
 fn creeps(has: usize, len: usize) -> bool {
-    len > has && len - has <= (has / 4).max(SHORT_STEP)
+    len <= has + (has / 4).max(SHORT_STEP)
 }
 
 /// The note of a realloc.
