@@ -186,6 +186,7 @@ mod tests {
                 |slots, most: usize| slots * class::len_of(class) <= most << 10 || slots == LEAST_SLOTS;
             assert!((LEAST_SLOTS..=MOST_SLOTS).contains(&many));
             assert!(many <= one && is_within(one, 256) && is_within(many, 64), "{class}: {one} {many}");
+            assert!(class >= class::SLAB_CLASSES || one <= 2 * many + 1, "{class}: {one} {many}");
         }
     }
 

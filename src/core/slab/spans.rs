@@ -418,6 +418,7 @@ pub const fn capacity(len: usize) -> usize {
 
 /// Marks the objects of `len` bytes of a slab that begins at `start`, as far as its `dirty` bytes go: blocks stood
 /// there, and one that is freed again must not be taken for an object in use before the slab has handed it out.
+/// Pages of it that went back to the system come again here, with the lock held: once a slab, if at all.
 fn mark_stale(start: *mut u8, len: usize, dirty: usize) {
     let places = (0..capacity(len)).map(|n| n * len);
     for at in places.take_while(|at| at + 2 * WORD <= dirty) {
