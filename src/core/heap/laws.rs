@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use super::draw::{EXACT, arena};
-use super::{Heap, Request, Shape};
+use super::{Heap, Request};
 use crate::block::{Block, WORD};
 use crate::os::fake::{Arena, Dice};
 use crate::policy::bins::Bins;
@@ -52,8 +52,7 @@ struct Steady {
 }
 
 fn steady_state(policy: Policy) -> Steady {
-    let shape = Shape { ..EXACT };
-    let mut heap = Heap::new(arena(32 << 20), AnyIndex::new(policy).unwrap(), shape);
+    let mut heap = Heap::new(arena(32 << 20), AnyIndex::new(policy).unwrap(), EXACT);
     let mut dice = Dice::new(3);
     let mut held: Vec<_> = (0..2000).map(|_| place(&mut heap, &mut dice)).collect();
     let (mut ratio, mut free, mut samples) = (0.0, 0.0, 0.0);
