@@ -21,8 +21,10 @@ pub enum Weight {
     Good,
     /// Works in part.
     Partly,
-    /// Cannot work.
+    /// Cannot work, and the program does not mind.
     Never,
+    /// Cannot work, and the program would not run with it.
+    Harmful,
 }
 
 /// One thing found.
@@ -115,7 +117,7 @@ impl Findings {
 
     /// The first reason why a preload cannot work.
     pub fn obstacle(&self) -> Option<&str> {
-        self.list.iter().find(|finding| finding.weight == Weight::Never).map(|finding| finding.words.as_str())
+        self.list.iter().find(|finding| finding.weight >= Weight::Never).map(|finding| finding.words.as_str())
     }
 
     fn add(&mut self, topic: &'static str, weight: Weight, words: String) {
@@ -145,9 +147,9 @@ impl Findings {
     fn image(&mut self, image: &Image) {
         match (image.is_64, image.is_native) {
             (false, _) => {
-                self.add("class", Weight::Never, "a 32-bit program: the library is 64-bit".to_owned())
+                self.add("class", Weight::Harmful, "a 32-bit program: the library is 64-bit".to_owned())
             }
-            (true, false) => self.add("class", Weight::Never, "made for another processor".to_owned()),
+            (true, false) => self.add("class", Weight::Harmful, "made for another processor".to_owned()),
             (true, true) => self.add("class", Weight::Good, "64-bit, this processor".to_owned()),
         }
         match image.interpreter.as_deref() {
@@ -160,7 +162,7 @@ impl Findings {
                 return self.add("linking", Weight::Never, words.to_owned());
             }
             Some(linker) if linker.contains("ld-musl") => {
-                self.add("linking", Weight::Never, "linked with musl: the library needs glibc".to_owned());
+                self.add("linking", Weight::Harmful, "linked with musl: the library needs glibc".to_owned());
             }
             Some(linker) => self.add("linking", Weight::Good, format!("dynamic, by {linker}")),
         }
@@ -179,7 +181,7 @@ impl Findings {
             let marked = |name: &String| name.contains(&format!("{short}_init"));
             if image.needed.iter().any(named) || image.defines.iter().chain(&image.imports).any(marked) {
                 let words = format!("built with {long}, which brings its own malloc and refuses another");
-                self.add("sanitiser", Weight::Never, words);
+                self.add("sanitiser", Weight::Harmful, words);
             }
         }
     }

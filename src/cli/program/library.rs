@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::elf::{self, Program};
-use super::inspect::{Findings, SHELL};
+use super::inspect::{Findings, SHELL, Weight};
 use crate::fail::{Fail, Verdict};
 
 /// The file's name.
@@ -50,7 +50,8 @@ fn checked(path: PathBuf) -> Verdict<PathBuf> {
     }
 }
 
-/// The command of `words`, of which `findings` are known, as it runs under the `library`.
+/// The command of `words`, of which `findings` are known, as it runs under the `library`; without it, if the
+/// program would not run with it.
 pub fn command(library: &Path, words: &[OsString], findings: &Findings) -> Command {
     let mut command = Command::new(&words[0]);
     if findings.needs_shell {
@@ -58,7 +59,9 @@ pub fn command(library: &Path, words: &[OsString], findings: &Findings) -> Comma
         command.arg(&findings.file);
     }
     command.args(&words[1..]);
-    command.env("LD_PRELOAD", preload(library));
+    if findings.weight() < Weight::Harmful {
+        command.env("LD_PRELOAD", preload(library));
+    }
     command
 }
 

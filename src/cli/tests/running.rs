@@ -94,6 +94,25 @@ fn a_static_program_runs_and_is_told_apart() {
 }
 
 #[test]
+fn a_program_that_refuses_another_malloc_runs_without_heapmm() {
+    let folder = Folder::new();
+    let program = folder.file("sanitised");
+    compile("int main(void) { return 5; }", &program, &["-fsanitize=address"]);
+    let words = "built with AddressSanitizer, which brings its own malloc and refuses another";
+
+    let run = under_library(&["run", "--", &program]);
+    let leaks = under_library(&["leaks", "--", &program]);
+    let record = under_library(&["record", "-o", &folder.file("a.hmt"), "--", &program]);
+
+    assert_eq!((run.status, leaks.status), (5, 5), "{run:?} {leaks:?}");
+    for outcome in [run, leaks] {
+        assert!(outcome.stderr.contains(&format!("{words}; it runs without heapmm")), "{outcome:?}");
+        assert!(!outcome.stderr.contains("LD_PRELOAD"), "{outcome:?}");
+    }
+    record.failure(125, &format!("{words}; there is nothing to record"));
+}
+
+#[test]
 fn a_set_user_id_program_is_told_apart() {
     let folder = Folder::new();
     let program = folder.file("secure");

@@ -53,6 +53,6 @@ fn verdict(weight: Weight) -> &'static str {
     match weight {
         Weight::Good => "works",
         Weight::Partly => "in part",
-        Weight::Never => "cannot work",
+        Weight::Never | Weight::Harmful => "cannot work",
     }
 }
