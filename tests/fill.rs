@@ -33,3 +33,13 @@ fn junk_leaves_what_calloc_and_realloc_promise() {
 fn zero_fills_a_new_block() {
     holds("zero_fills_a_new_block", "zero");
 }
+
+#[test]
+fn junk_fills_what_realloc_adds() {
+    holds("junk_fills_what_realloc_adds", "junk");
+}
+
+#[test]
+fn zero_fills_what_realloc_adds() {
+    holds("zero_fills_what_realloc_adds", "zero");
+}

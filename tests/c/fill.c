@@ -5,7 +5,7 @@
 enum { NEW = 0xa5, FREED = 0x5a, HELD = 200, LINKS = 4 * sizeof(void *) };
 
 /* Enough of each to fill slabs, and to leave them for whole blocks and mappings. */
-static const size_t sizes[] = {1, 16, 24, 100, 256, 1000, 4096, 20000, 70000, 1 << 20};
+static const size_t sizes[] = {1, 16, 24, 100, 256, 1000, 4096, 20000, 70000, 1 << 20, 3 << 20};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static int holds_only(const unsigned char *bytes, size_t from, size_t to, unsigned char value)
@@ -57,6 +57,35 @@ CASE(junk_fills_a_freed_block)
         free(first);
         free(last);
     }
+}
+
+/* A block grows over a dirty neighbour that was freed, or into a longer mapping. */
+static void longer_blocks_hold(unsigned char value)
+{
+    for (int s = 0; s < SIZES; s++)
+        for (int percent = 110; percent <= 200; percent += 90) {
+            unsigned char *block = hide(malloc(sizes[s])), *next = hide(malloc(2 * sizes[s])), *last = hide(malloc(sizes[s]));
+            size_t n = malloc_usable_size(block);
+            memset(block, 7, n);
+            memset(next, 7, malloc_usable_size(next));
+            free(next);
+            block = hide(realloc(block, n * percent / 100));
+            CHECK(block != NULL);
+            CHECK_THAT(holds_only(block, 0, n, 7), ==, 1);
+            CHECK_THAT(holds_only(block, n, malloc_usable_size(block), value), ==, 1);
+            free(block);
+            free(last);
+        }
+}
+
+CASE(junk_fills_what_realloc_adds)
+{
+    longer_blocks_hold(NEW);
+}
+
+CASE(zero_fills_what_realloc_adds)
+{
+    longer_blocks_hold(0);
 }
 
 CASE(junk_leaves_what_calloc_and_realloc_promise)

@@ -331,6 +331,14 @@ impl State {
 
     /// Resizes a located block without copying; `None` if that cannot be.
     pub(super) fn resize(&mut self, rooms: &Rooms, held: Held, len: usize) -> Option<*mut u8> {
+        let moved = self.stretch(rooms, held, len)?;
+        if self.settings.fill != Fill::Nothing {
+            self.fill_behind(held.len, moved);
+        }
+        Some(moved)
+    }
+
+    fn stretch(&mut self, rooms: &Rooms, held: Held, len: usize) -> Option<*mut u8> {
         let payload = held.payload;
         if let Some(block) = self.maps.locate(payload.addr()) {
             return self.resize_mapped(block, len);

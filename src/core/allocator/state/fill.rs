@@ -16,10 +16,23 @@ impl State {
     pub(super) fn filled(&self, rooms: &Rooms, grant: Grant) -> Option<Grant> {
         let class = rooms.at(grant.payload().addr()).class();
         let len = class.map(class::len_of).or_else(|| Some(self.locate(grant.payload()).ok()?.len))?;
-        let (byte, dirty) = if self.settings.fill == Fill::Zero { (0, 0) } else { (NEW, len) };
         // SAFETY: all of its payload is ours to write.
-        unsafe { grant.payload().write_bytes(byte, len) };
+        unsafe { grant.payload().write_bytes(self.new_byte(), len) };
+        let dirty = if self.settings.fill == Fill::Zero { 0 } else { len };
         Some(Grant::new(grant.payload(), dirty))
+    }
+
+    /// Writes what the block at `payload`, which had `len` bytes, got more of without a copy.
+    #[cold]
+    pub(super) fn fill_behind(&self, len: usize, payload: *mut u8) {
+        let Ok(now) = self.locate(payload) else { return };
+        let more = now.len.saturating_sub(len);
+        // SAFETY: the end of its payload, which the program has not got yet.
+        unsafe { payload.add(now.len - more).write_bytes(self.new_byte(), more) };
+    }
+
+    fn new_byte(&self) -> u8 {
+        if self.settings.fill == Fill::Zero { 0 } else { NEW }
     }
 
     /// Spoils what a block that is given up holds.
