@@ -98,6 +98,17 @@ fn a_program_that_closes_its_stderr_tells_it_before() {
 }
 
 #[test]
+fn a_program_that_closes_its_stderr_reports_however_few_files_it_may_open() {
+    for limit in [16, 256, 500, 501, 700] {
+        let outcome = run(&format!("ulimit -n {limit}; exec ls -d /"), &[("HEAPMM_STATS", "exit")]);
+        let outcome = outcome.run().succeeded();
+
+        assert_eq!(outcome.text(), "/\n");
+        assert!(outcome.errors().starts_with("heapmm  ls  pid "), "{limit} files: {}", outcome.errors());
+    }
+}
+
+#[test]
 fn a_report_file_is_not_made_before_the_report() {
     let folder = Scratch::new();
     let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", "report")];

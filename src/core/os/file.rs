@@ -8,14 +8,16 @@ use super::out::Text;
 use super::refusal::{FOLDER, NOT_A_FILE, Refusal, TOO_LONG, checked};
 use super::thread::system_call;
 
-/// A private descriptor stays above this number: programs count and close the low ones.
+/// A private descriptor stays above this number, if the process may have so many: programs count and close the
+/// low ones.
 pub const LEAST_PRIVATE: i32 = 500;
 
 /// A copy of `fd` that is closed on exec and out of everybody's way; `None` if there can be none.
 pub fn private_copy(fd: i32) -> Option<i32> {
     // SAFETY: fcntl on a number changes nothing of ours.
-    let copy = keeping_errno(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, LEAST_PRIVATE) });
-    (copy >= 0).then_some(copy)
+    let from = |least: i32| keeping_errno(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) });
+    // The highest that is allowed, where all of them are low.
+    (3..=LEAST_PRIVATE).rev().map(from).find(|copy| *copy >= 0)
 }
 
 /// Opens `path` to append, creating it; only a new file if `fresh`.
