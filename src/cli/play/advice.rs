@@ -16,14 +16,17 @@ const TIE: f64 = 1.05;
 
 /// Which policy to take; `is_live` if processes were played and not rules.
 pub fn of(scores: &[Score], is_live: bool) -> String {
-    let whole: Vec<&Score> = scores.iter().filter(|score| score.is_whole()).collect();
+    let sound: Vec<&Score> = scores.iter().filter(|score| score.is_sound()).collect();
     let fastest = |a: &&&Score, b: &&&Score| a.nanoseconds.total_cmp(&b.nanoseconds);
-    let utilisation = whole.iter().map(|score| score.utilisation).fold(0.0, f64::max);
+    let utilisation = sound.iter().map(|score| score.utilisation).fold(0.0, f64::max);
     let as_tight = |score: &&&Score| percent(score.utilisation) == percent(utilisation);
-    let Some(tightest) = whole.iter().filter(as_tight).min_by(fastest) else {
-        return "No policy played the whole trace; give them more --patience.".to_owned();
+    let Some(tightest) = sound.iter().filter(as_tight).min_by(fastest) else {
+        return match scores.iter().any(Score::is_whole) {
+            true => "No policy served all requests: there is none to take.".to_owned(),
+            false => "No policy played the whole trace; give them more --patience.".to_owned(),
+        };
     };
-    let near = || whole.iter().filter(|score| score.utilisation >= utilisation - SLACK);
+    let near = || sound.iter().filter(|score| score.utilisation >= utilisation - SLACK);
     let is_faster = |score: &&&Score| tightest.nanoseconds > TIE * score.nanoseconds;
     let pick = near().filter(is_faster).min_by(fastest).unwrap_or(tightest);
     let equals: Vec<&str> = near()
@@ -33,7 +36,7 @@ pub fn of(scores: &[Score], is_live: bool) -> String {
         .filter(|score| score.nanoseconds <= TIE * pick.nanoseconds)
         .map(|score| score.policy.as_str())
         .collect();
-    let why = match (whole.len(), pick.policy == tightest.policy) {
+    let why = match (sound.len(), pick.policy == tightest.policy) {
         (1, _) => {
             return format!("{} uses {} of its memory for this trace.", pick.policy, percent(utilisation));
         }
@@ -107,6 +110,15 @@ mod tests {
             of(&same, false)
                 .starts_with("Take b: it uses memory best (95.0 %), and a and c do as well and are as fast;")
         );
+    }
+
+    #[test]
+    fn a_policy_that_refused_requests_is_not_to_be_taken() {
+        let refusing = Score { refused: 1, ..score("small", 0.99, 1.0) };
+        let scores = [refusing.clone(), score("tight", 0.95, 51.0), score("loose", 0.5, 51.0)];
+
+        assert!(of(&scores, false).starts_with("Take tight: "), "{}", of(&scores, false));
+        assert_eq!(of(&[refusing], false), "No policy served all requests: there is none to take.");
     }
 
     #[test]

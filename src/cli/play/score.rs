@@ -137,12 +137,12 @@ impl Score {
         Self {
             policy: policy.to_owned(),
             played: ratio(outcome.played, survey.events),
-            utilisation: ratio(survey.peak, end.peak_footprint as u64),
+            utilisation: ratio(outcome.most, end.peak_footprint as u64),
             peak: end.peak_footprint as u64,
-            internal: lost(survey.peak, (peak.live + peak.tags) as u64),
+            internal: lost(outcome.most, (peak.live + peak.tags) as u64),
             external: lost(peak.largest_free as u64, peak.free as u64),
-            overhead: ratio(peak.footprint as u64, survey.peak),
-            waste: lost(survey.peak, resident),
+            overhead: ratio(peak.footprint as u64, outcome.most),
+            waste: lost(outcome.most, resident),
             pinned: outcome.pinned,
             faults: outcome.faults,
             largest_free: peak.largest_free as u64,
@@ -159,5 +159,10 @@ impl Score {
     /// Whether the whole trace was played.
     pub fn is_whole(&self) -> bool {
         self.played >= 1.0
+    }
+
+    /// Whether it can be compared: it was played to the end, and no request was refused.
+    pub fn is_sound(&self) -> bool {
+        self.is_whole() && self.refused == 0
     }
 }

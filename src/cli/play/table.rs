@@ -4,15 +4,15 @@ use super::score::{Good, METRICS, Metric, Score};
 use crate::fail::{Fail, Verdict};
 use crate::show::table::{Cell, Format, Table};
 
-/// Gives each whole replay its points against the best of all.
+/// Gives each sound replay its points against the best of all.
 pub fn award(scores: &mut [Score]) {
-    let whole = || scores.iter().filter(|score| score.is_whole());
-    let memory = whole().map(|score| score.utilisation).fold(0.0, f64::max);
-    let speed = whole().map(|score| score.nanoseconds).fold(f64::INFINITY, f64::min);
+    let sound = || scores.iter().filter(|score| score.is_sound());
+    let memory = sound().map(|score| score.utilisation).fold(0.0, f64::max);
+    let speed = sound().map(|score| score.nanoseconds).fold(f64::INFINITY, f64::min);
     if memory <= 0.0 || speed <= 0.0 {
         return;
     }
-    for score in scores.iter_mut().filter(|score| score.is_whole()) {
+    for score in scores.iter_mut().filter(|score| score.is_sound()) {
         score.points = Some(60.0 * score.utilisation / memory + 40.0 * speed / score.nanoseconds);
     }
 }
@@ -32,9 +32,12 @@ pub fn listed(list: &str) -> Verdict<Vec<&'static Metric>> {
     Ok(metrics)
 }
 
-/// The table; as text only the figures that matter in a comparison.
+/// The table; as text only the figures that matter in a comparison, and what was refused if anything was.
 pub fn table(scores: &[Score], format: Format) -> Table {
-    let shown = |metric: &&Metric| format != Format::Text || metric.compared;
+    let has_refused = scores.iter().any(|score| score.refused > 0);
+    let shown = |metric: &&Metric| {
+        format != Format::Text || metric.compared || (has_refused && metric.key == "refused")
+    };
     of_figures(scores, &METRICS.iter().filter(shown).collect::<Vec<_>>())
 }
 
@@ -49,19 +52,20 @@ pub fn of_figures(scores: &[Score], metrics: &[&Metric]) -> Table {
         table.rows.push([Cell::word(&score.policy)].into_iter().chain(figures).collect());
     }
     for (at, metric) in metrics.iter().enumerate() {
-        table.bold.extend(best(&table, at + 1, metric.good).into_iter().map(|row| (row, at + 1)));
+        table.bold.extend(best(&table, scores, at + 1, metric.good).into_iter().map(|row| (row, at + 1)));
     }
     table
 }
 
-/// The rows that are best in `column`, as far as it is shown; none if all are the same.
-fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
-    let value = |row: &Vec<Cell>| match row[column] {
+/// The rows of sound `scores` that are best in `column`, as far as it is shown; none if all are the same.
+fn best(table: &Table, scores: &[Score], column: usize, good: Good) -> Vec<usize> {
+    let value = |(row, score): (&Vec<Cell>, &Score)| match row[column] {
+        _ if !score.is_sound() => None,
         Cell::Count(n) | Cell::Bytes(n) => Some(n as f64),
         Cell::Share(x) | Cell::Ratio(x) => Some(x),
         Cell::Word(_) | Cell::Number(_) | Cell::None => None,
     };
-    let values: Vec<Option<f64>> = table.rows.iter().map(value).collect();
+    let values: Vec<Option<f64>> = table.rows.iter().zip(scores).map(value).collect();
     let known = values.iter().flatten().copied();
     let best = match good {
         Good::Low => known.reduce(f64::min),
@@ -72,8 +76,9 @@ fn best(table: &Table, column: usize, good: Good) -> Vec<usize> {
         return Vec::new();
     };
     let text = table.rows[at][column].text();
-    let rows: Vec<usize> =
-        (0..table.rows.len()).filter(|row| table.rows[*row][column].text() == text).collect();
+    let rows: Vec<usize> = (0..table.rows.len())
+        .filter(|row| values[*row].is_some() && table.rows[*row][column].text() == text)
+        .collect();
     if rows.len() == table.rows.len() { Vec::new() } else { rows }
 }
 
@@ -102,5 +107,17 @@ mod tests {
         award(&mut scores);
 
         assert_eq!(scores.map(|score| score.points), [Some(100.0), None]);
+    }
+
+    #[test]
+    fn a_policy_that_refused_requests_is_best_in_nothing() {
+        let mut scores = [score("a", 0.5, 10.0), Score { refused: 1, ..score("b", 0.9, 1.0) }];
+
+        award(&mut scores);
+        let table = table(&scores, Format::Text);
+
+        assert_eq!(scores.map(|score| score.points), [Some(100.0), None]);
+        assert!(table.bold.iter().all(|(row, _)| *row == 0), "{:?}", table.bold);
+        assert!(table.columns.iter().any(|(key, _)| *key == "refused"));
     }
 }

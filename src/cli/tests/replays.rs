@@ -153,6 +153,33 @@ fn a_policy_that_takes_too_long_is_given_up_and_said() {
 }
 
 #[test]
+fn requests_that_are_refused_are_said_and_do_not_count_as_held() {
+    let folder = Folder::new();
+    // The second is refused; the third makes the true peak.
+    let trace = folder.write("huge.rep", "0\n3\n5\n1\na 0 1000\na 1 99999999999999\nf 0\na 2 3000\nf 2\n");
+
+    let policies = heapmm(["compare", "--policies", "implicit-first,slab", &trace]);
+    let figures = heapmm(["compare", "--policies", "implicit-first,slab", "--format", "csv", &trace]);
+    let alone = heapmm(["replay", &trace]);
+
+    let said = "heapmm: requests were refused by every policy: they do not count as held";
+    assert!(policies.stderr.contains(said), "{policies:?}");
+    let text = policies.success();
+    assert!(text.lines().next().unwrap().contains("refused"), "{text}");
+    assert!(text.ends_with("No policy served all requests: there is none to take.\n"), "{text}");
+    for [utilisation, waste, refused, score] in
+        columns(&figures.success(), ["utilisation", "waste", "refused", "score"])
+    {
+        let share = 0.0..=1.0;
+        assert!(share.contains(&utilisation.parse().unwrap()) && share.contains(&waste.parse().unwrap()));
+        assert!(utilisation.parse::<f64>().unwrap() > 0.01, "{utilisation}");
+        assert_eq!((refused.as_str(), score.as_str()), ("1", ""));
+    }
+    assert!(alone.stderr.contains("refused by segregated-best"), "{alone:?}");
+    assert!(alone.success().contains("  refused                  1 "));
+}
+
+#[test]
 fn a_step_draws_the_blocks_and_the_free_list() {
     let folder = Folder::new();
     let file = folder.write("a.rep", "100\n2\n4\n1\na 0 100\na 1 24\nf 0\nf 1\n");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 
-use super::replay::{given_up, opened};
+use super::replay::{given_up, opened, tell_refused};
 use crate::fail::{self, Fail, Verdict};
 use crate::picture::{self, Play};
 use crate::play::catalogue::{self, Entry};
@@ -66,6 +66,7 @@ impl Compare {
         for score in scores.iter().filter(|score| !score.is_whole()) {
             chat!("heapmm: {}", given_up(score, &rules));
         }
+        tell_refused(&scores);
         let table = match &columns {
             Some(columns) => table::of_figures(&scores, columns),
             None => table::table(&scores, self.format),

@@ -46,6 +46,7 @@ impl Replay {
         if !score.is_whole() {
             return Err(Fail::new(Fail::IO, given_up(&score, &rules)));
         }
+        tell_refused(std::slice::from_ref(&score));
         match self.format {
             Format::Text => self.print_text(&score, &survey).map_err(|error| Fail::output(&error))?,
             format => super::print(&table::table(std::slice::from_ref(&score), format), format)?,
@@ -80,6 +81,18 @@ pub fn opened(path: &std::path::Path) -> Verdict<(Trace, Survey)> {
         return Err(Fail::new(Fail::IO, format!("{}: no operations to play", path.display())));
     }
     Ok((trace, survey))
+}
+
+/// Says which policies refused requests, if any did, and what that means.
+pub fn tell_refused(scores: &[Score]) {
+    let names = scores.iter().filter(|score| score.is_whole() && score.refused > 0);
+    let names = names.map(|score| score.policy.as_str()).collect::<Vec<_>>();
+    let whom = match names.len() {
+        0 => return,
+        many if many > 1 && many == scores.len() => "every policy".to_owned(),
+        _ => names.join(", "),
+    };
+    chat!("heapmm: requests were refused by {whom}: they do not count as held, and no score is given");
 }
 
 /// What is said of a replay that took too long.
