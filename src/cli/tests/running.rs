@@ -58,6 +58,24 @@ fn a_command_that_cannot_start_is_126_or_127() {
 }
 
 #[test]
+fn an_unknown_option_before_the_command_is_no_program() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["run", "--polcy", "fast", "--", "ls"], "a similar argument exists: '--policy'"),
+        (&["leaks", "--polcy=fast", "ls"], "a similar argument exists: '--policy'"),
+        (&["record", "--chldren", "-o", "a.hmt", "ls"], "a similar argument exists: '--children'"),
+        (&["run", "-o", "a.json", "ls"], "unexpected argument '-o' found"),
+    ];
+
+    for (args, words) in cases {
+        let outcome = under_library(args);
+        assert!(outcome.status == 2 && outcome.stderr.contains(words), "{outcome:?}");
+    }
+    // What stands behind the command is its own, also what the verb knows.
+    let own = under_library(&["run", "echo", "--polcy", "-o", "--leaks"]);
+    assert_eq!((own.status, own.stdout.as_str()), (0, "--polcy -o --leaks\n"), "{own:?}");
+}
+
+#[test]
 fn a_library_that_is_not_there_is_125() {
     let output = command(["run", "true"]).env("HEAPMM_LIB", "/nowhere/libheapmm.so").output().unwrap();
 

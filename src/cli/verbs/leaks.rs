@@ -30,7 +30,7 @@ pub struct Leaks {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
