@@ -98,6 +98,28 @@ fn a_program_that_closes_its_stderr_tells_it_before() {
 }
 
 #[test]
+fn a_report_that_may_not_grow_costs_a_line_and_no_program() {
+    let folder = Scratch::new();
+    folder.write("report", "x".repeat(2000));
+    let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", "report")];
+    let line = "heapmm: cannot write the report to HEAPMM_OUT=report: the file may not grow further; the program \
+        runs on without it\n";
+
+    // The first has closed its stderr when the report is due: it is told at its start.
+    for (command, status) in [("ulimit -f 0; exec ls -d /", 0), ("ulimit -f 1; echo /; exit 3", 3)] {
+        let outcome = run(command, &variables).dir(folder.path()).run();
+
+        assert_eq!(
+            (outcome.status, outcome.text(), outcome.errors()),
+            (Some(status), "/\n".into(), line.into())
+        );
+    }
+    let command = "ulimit -f 0; exec 2>report; sh -c 'echo /; exit 3'";
+    let outcome = run(command, &[("HEAPMM_STATS", "exit")]).dir(folder.path()).run();
+    assert_eq!((outcome.status, outcome.text()), (Some(3), "/\n".into()));
+}
+
+#[test]
 fn a_program_that_closes_its_stderr_reports_however_few_files_it_may_open() {
     for limit in [16, 256, 500, 501, 700] {
         let outcome = run(&format!("ulimit -n {limit}; exec ls -d /"), &[("HEAPMM_STATS", "exit")]);

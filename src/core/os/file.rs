@@ -36,14 +36,25 @@ pub fn may_append(path: &CStr, fresh: bool) -> Result<(), Refusal> {
     match is_file(path) {
         Err(libc::ENOENT) => {}
         _ if fresh => {}
-        Ok(()) | Err(NOT_A_FILE) => return allows(path, libc::W_OK),
+        Ok(()) => return allows(path, libc::W_OK).and_then(|()| may_grow()),
+        Err(NOT_A_FILE) => return allows(path, libc::W_OK),
         other => return other,
     }
     let bytes = path.to_bytes();
     let mut folder = Text::<512>::new();
     folder.push(bytes.iter().rposition(|byte| *byte == b'/').map_or(b".", |end| &bytes[..=end]));
     folder.push(&[0]);
-    allows(folder.as_path().ok_or(TOO_LONG)?, libc::W_OK | libc::X_OK)
+    allows(folder.as_path().ok_or(TOO_LONG)?, libc::W_OK | libc::X_OK)?;
+    may_grow()
+}
+
+/// Whether files of the process may have any bytes.
+fn may_grow() -> Result<(), Refusal> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let arguments = [0, libc::RLIMIT_FSIZE as usize, 0, (&raw mut limit).expose_provenance()];
+    // SAFETY: writes to the struct that is passed.
+    checked(unsafe { system_call(libc::SYS_prlimit64, arguments) })?;
+    if limit.rlim_cur == 0 { Err(libc::EFBIG) } else { Ok(()) }
 }
 
 /// Whether the process may do at `path` what `mode` says.

@@ -3,6 +3,10 @@
 use core::ffi::CStr;
 use core::fmt::{self, Write};
 
+use super::call::keeping_errno;
+use super::refusal::Refusal;
+use super::window::undisturbed;
+
 /// Text under construction, on the stack. What does not fit into `N` bytes is cut off.
 pub struct Text<const N: usize> {
     text: [u8; N],
@@ -89,22 +93,24 @@ pub fn write_all(fd: i32, bytes: &[u8]) -> bool {
     try_write(fd, bytes).is_ok()
 }
 
-/// The same; the error that it gave up at.
-pub fn try_write(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
-    super::call::keeping_errno(|| {
-        while !bytes.is_empty() {
-            // SAFETY: the slice is readable for its length.
-            let wrote = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
-            if wrote < 0 {
-                if errno::errno().0 == libc::EINTR {
-                    continue;
-                }
-                return Err(errno::errno().0);
+/// The same; the error that it gave up at. A file that may not grow further does not end the process.
+pub fn try_write(fd: i32, bytes: &[u8]) -> Result<(), Refusal> {
+    keeping_errno(|| undisturbed(|| write_until_refused(fd, bytes)))
+}
+
+fn write_until_refused(fd: i32, mut bytes: &[u8]) -> Result<(), Refusal> {
+    while !bytes.is_empty() {
+        // SAFETY: the slice is readable for its length.
+        let wrote = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        if wrote < 0 {
+            if errno::errno().0 == libc::EINTR {
+                continue;
             }
-            bytes = &bytes[wrote as usize..];
+            return Err(errno::errno().0);
         }
-        Ok(())
-    })
+        bytes = &bytes[wrote as usize..];
+    }
+    Ok(())
 }
 
 /// One line on stderr: `heapmm: ` and the message.
