@@ -25,6 +25,16 @@ const SIGNALS: [i32; 8] = [
     libc::SIGWINCH,
 ];
 
+macro_rules! named {
+    ($($name:ident)*) => { &[$((libc::$name, stringify!($name)),)*] };
+}
+
+/// The signals that end a program which does not catch them.
+const DEADLY: &[(i32, &str)] = named! {
+    SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM
+    SIGTERM SIGSTKFLT SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGIO SIGPWR SIGSYS
+};
+
 /// The child, or 0.
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// A signal that came before there was a child, or 0.
@@ -60,18 +70,7 @@ pub fn words(status: ExitStatus) -> String {
 }
 
 fn signal_name(signal: i32) -> String {
-    let known = [
-        (libc::SIGABRT, "SIGABRT"),
-        (libc::SIGSEGV, "SIGSEGV"),
-        (libc::SIGBUS, "SIGBUS"),
-        (libc::SIGKILL, "SIGKILL"),
-        (libc::SIGTERM, "SIGTERM"),
-        (libc::SIGINT, "SIGINT"),
-        (libc::SIGHUP, "SIGHUP"),
-        (libc::SIGPIPE, "SIGPIPE"),
-        (libc::SIGQUIT, "SIGQUIT"),
-    ];
-    let name = known.iter().find(|(number, _)| *number == signal).map(|(_, name)| (*name).to_owned());
+    let name = DEADLY.iter().find(|(number, _)| *number == signal).map(|(_, name)| (*name).to_owned());
     name.unwrap_or_else(|| format!("signal {signal}"))
 }
 

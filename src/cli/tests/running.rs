@@ -16,6 +16,8 @@ fn the_status_of_the_command_is_the_status() {
     assert_eq!(under_library(&["run", "--", "sh", "-c", "exit 7"]).status, 7);
     assert_eq!(under_library(&["run", "--", "sh", "-c", "kill -SEGV $$"]).status, 128 + 11);
     assert_eq!(under_library(&["run", "true"]).status, 0);
+    let limited = under_library(&["run", "--", "sh", "-c", "kill -XFSZ $$"]);
+    assert!(limited.stderr.contains("killed by SIGXFSZ"), "{limited:?}");
 }
 
 #[test]
