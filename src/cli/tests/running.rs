@@ -33,6 +33,25 @@ fn stdout_is_the_commands_own_and_the_summary_is_short() {
 }
 
 #[test]
+fn a_stream_that_is_closed_is_closed_for_the_command() {
+    let folder = Folder::new();
+    let open =
+        "open=0; for n in 0 1 2; do [ -e /proc/$$/fd/$n ] && open=$((open + (1 << n))); done; exit $open";
+    let trace = folder.file("a.hmt");
+
+    for (closed, left) in [("", 7), (">&-", 5), ("2>&-", 3), ("<&- >&- 2>&-", 0)] {
+        for verb in ["run", "leaks", "record -o \"$2\""] {
+            let line = format!("\"$0\" {verb} -- sh -c \"$1\" {closed}");
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &line, env!("CARGO_BIN_EXE_heapmm"), open, &trace]);
+            let outcome = Outcome::of(shell.env("HEAPMM_LIB", library()).output().unwrap());
+
+            assert_eq!(outcome.status, left, "{line}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn the_policy_reaches_the_command_and_reports_are_kept() {
     let folder = Folder::new();
     let file = folder.file("stats.json");
