@@ -91,6 +91,7 @@ cases! {
         mixed_pairs_leave_nothing_behind;
     calls_info:
         mallopt_returns_one_for_every_known_parameter,
+        mallopt_does_not_claim_to_fill_blocks,
         mallinfo2_follows_a_large_allocation,
         mallinfo2_follows_small_allocations,
         mallinfo_agrees_with_mallinfo2,

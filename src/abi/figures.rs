@@ -26,7 +26,7 @@ pub extern "C" fn malloc_trim(pad: usize) -> c_int {
     c_int::from(ALLOCATOR.trim(pad))
 }
 
-/// Adjusts a parameter; 1 if it is known.
+/// Adjusts a parameter; 1 if it is known and obeyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
     let size = usize::try_from(value).unwrap_or(usize::MAX);
@@ -39,7 +39,9 @@ pub extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
             ALLOCATOR.adjust(|settings| settings.mmap_threshold = Some(usize::MAX));
         }
         // Known, and without a counterpart here: there are no arenas and no fast bins to size.
-        M_MXFAST | M_MMAP_MAX | M_CHECK_ACTION | M_PERTURB | M_ARENA_TEST | M_ARENA_MAX => {}
+        M_MXFAST | M_MMAP_MAX | M_CHECK_ACTION | M_ARENA_TEST | M_ARENA_MAX => {}
+        // Threads may keep objects already, which nobody fills: that is decided at start.
+        M_PERTURB => return c_int::from(value == 0),
         _ => return 0,
     }
     1

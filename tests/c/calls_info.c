@@ -17,6 +17,11 @@ CASE(mallopt_returns_one_for_every_known_parameter)
         free(hide(malloc(sizes[s])));
 }
 
+CASE(mallopt_does_not_claim_to_fill_blocks)
+{
+    CHECK_THAT(mallopt(M_PERTURB, 0x55), ==, 0);
+}
+
 CASE(mallinfo2_follows_a_large_allocation)
 {
     size_t twenty = 20 << 20;
