@@ -23,17 +23,19 @@ mod trace;
 mod verbs;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::fail::{Fail, Verdict};
 use crate::show::word::printable;
 use verbs::Command;
 
 fn main() -> ExitCode {
     // SAFETY: before any thread: a reader that goes away ends this process as it ends any other.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    match command().run() {
+    match command().map_or_else(answered, Command::run) {
         Ok(status) => ExitCode::from(status),
         Err(fail) => {
             fail.say();
@@ -42,11 +44,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line; one that makes no sense ends the process, and is quoted without control characters.
-fn command() -> Command {
+/// The command line; one that makes no sense is quoted without control characters.
+fn command() -> Result<Command, clap::Error> {
     let words: Vec<OsString> = std::env::args_os().collect();
-    Command::try_parse_from(&words).unwrap_or_else(|error| {
+    Command::try_parse_from(&words).map_err(|error| {
         let shown = words.iter().map(|word| printable(&word.to_string_lossy()).into_owned());
-        Command::try_parse_from(shown).err().unwrap_or(error).exit()
+        Command::try_parse_from(shown).err().unwrap_or(error)
     })
+}
+
+/// What is said instead of a verb: that the command line makes no sense, or the help that it asks for.
+fn answered(error: clap::Error) -> Verdict {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match error.use_stderr() {
+        true => Ok(Fail::USAGE),
+        false => printed.map(|()| 0).map_err(|error| Fail::output(&error)),
+    }
 }

@@ -46,6 +46,19 @@ fn a_wrong_command_line_is_status_2() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_is_status_1() {
+    for args in
+        [&["--help"][..], &["--version"], &["run", "--help"], &["help", "run"], &["options"], &["man"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let outcome = Outcome::of(command(args).stdout(full).output().unwrap());
+
+        outcome.failure(1, "heapmm: standard output: No space left on device");
+    }
+    assert!(heapmm(["--version"]).success().starts_with("heapmm "));
+}
+
+#[test]
 fn a_rule_alone_is_short_for_a_policy() {
     let folder = Folder::new();
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
