@@ -142,6 +142,21 @@ fn a_pipe_that_nobody_reads_is_not_waited_for() {
 }
 
 #[test]
+fn a_steady_state_of_no_blocks_or_of_less_than_any_block_is_refused() {
+    let folder = Folder::new();
+    let target = folder.file("a.rep");
+    let made = |option: &str, value: &str| heapmm(["trace", "gen", "-o", &target, "steady", option, value]);
+
+    for (option, value, least) in [("--live", "0", 1), ("--largest", "0", 16), ("--largest", "15", 16)] {
+        let outcome = made(option, value);
+        assert_eq!(outcome.status, 2, "{outcome:?}");
+        let line = outcome.stderr.lines().next().unwrap();
+        assert!(line.ends_with(&format!("it takes a number from {least} to 100000000")), "{line}");
+    }
+    assert!(made("--live", "1").status == 0 && made("--largest", "16").status == 0);
+}
+
+#[test]
 fn numbers_that_no_trace_can_have_are_refused() {
     let folder = Folder::new();
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");

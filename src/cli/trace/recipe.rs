@@ -29,14 +29,17 @@ pub enum Name {
     Octaves,
 }
 
+/// Bytes of the smallest request of `steady`.
+pub const LEAST_LEN: usize = 16;
+
 /// The numbers that the dice of `steady` use.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     /// Replacements.
     pub rounds: usize,
-    /// Blocks live at once.
+    /// Blocks live at once, one at least.
     pub live: usize,
-    /// Largest request in bytes; sizes are uniform from 16.
+    /// Largest request in bytes; sizes are uniform from [`LEAST_LEN`].
     pub largest: usize,
 }
 
@@ -106,8 +109,8 @@ fn random(mut dice: Dice) -> Vec<Event> {
 }
 
 fn steady(mut dice: Dice, load: Load) -> Vec<Event> {
-    let len = |dice: &mut Dice| 16 + dice.below(load.largest.max(16) - 15);
-    let mut held: Vec<usize> = (0..load.live.max(1)).collect();
+    let len = |dice: &mut Dice| LEAST_LEN + dice.below(load.largest - LEAST_LEN + 1);
+    let mut held: Vec<usize> = (0..load.live).collect();
     let mut events: Vec<Event> = held.iter().map(|id| allocate(*id, len(&mut dice))).collect();
     for round in 0..load.rounds {
         let at = dice.below(held.len());

@@ -10,7 +10,7 @@ use crate::show::chatter::chat;
 use crate::show::file::Draft;
 use crate::show::number::some;
 use crate::show::table::{Cell, Format, Table};
-use crate::trace::recipe::{self, Load, Name};
+use crate::trace::recipe::{self, LEAST_LEN, Load, Name};
 use crate::trace::rep::{Summary, Writer};
 use crate::trace::survey::Survey;
 use crate::trace::{Trace, rep};
@@ -41,23 +41,23 @@ struct Gen {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Replacements of `steady`.
-    #[arg(long, default_value_t = 100_000, value_parser = moderate)]
+    #[arg(long, default_value_t = 100_000, value_parser = from::<0>)]
     rounds: usize,
     /// Blocks of `steady` that are live at once.
-    #[arg(long, default_value_t = 2_000, value_parser = moderate)]
+    #[arg(long, default_value_t = 2_000, value_parser = from::<1>)]
     live: usize,
     /// Largest request of `steady`, in bytes.
-    #[arg(long, default_value_t = 4_096, value_parser = moderate)]
+    #[arg(long, default_value_t = 4_096, value_parser = from::<LEAST_LEN>)]
     largest: usize,
 }
 
 /// Most rounds, blocks, or bytes of a block: a trace is made in memory.
 const MOST: usize = 100_000_000;
 
-/// A number on the command line for which a trace can be made.
-fn moderate(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number <= MOST);
-    number.ok_or_else(|| format!("it takes a number up to {MOST}"))
+/// A number on the command line, `LEAST` or more, for which a trace can be made.
+fn from<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("it takes a number from {LEAST} to {MOST}"))
 }
 
 /// Say what a trace asks for in all.
