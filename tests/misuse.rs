@@ -167,6 +167,9 @@ bad_calls! {
     double_free_of_a_medium_block_after_its_thread_ended_aborts: "double_free_after_its_thread_ended", MEDIUM;
     double_free_of_a_small_block_by_two_threads_aborts: "double_free_by_two_threads", SMALL;
     double_free_of_a_medium_block_by_two_threads_aborts: "double_free_by_two_threads", MEDIUM;
+    double_free_of_a_small_block_before_a_cancellation_aborts: "double_free_before_a_cancellation", SMALL;
+    double_free_of_a_tagged_block_before_a_cancellation_aborts: "double_free_before_a_cancellation", TAGGED;
+    double_free_of_a_mapped_block_before_a_cancellation_aborts: "double_free_before_a_cancellation", MAPPED;
     double_free_of_a_small_block_in_a_handler_aborts: "double_free_in_a_handler", SMALL;
     double_free_of_a_tagged_block_in_a_handler_aborts: "double_free_in_a_handler", TAGGED;
     double_free_of_a_mapped_block_in_a_handler_aborts: "double_free_in_a_handler", MAPPED;

@@ -349,7 +349,7 @@ impl Recorder {
         let window =
             window::append_zeros(open.fd, self.zeros(), len).and_then(|()| window::map(open.fd, size, len));
         if !open.stays {
-            window::close(open.fd);
+            file::close(open.fd);
             self.kept.open.set(Open { fd: -1, stays: false });
         }
         let window = window?;

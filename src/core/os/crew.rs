@@ -89,7 +89,7 @@ impl Crew {
         let Some(folder) = file::open_to_read(c"/proc/self/task") else { return alone };
         let others = count(folder).saturating_sub(1);
         let crew = if others == 0 { alone } else { Self::halt_others(folder, others) };
-        window::close(folder);
+        file::close(folder);
         crew
     }
 
@@ -273,7 +273,7 @@ fn has_died(folder: i32, tid: u32) -> bool {
     let Some(fd) = file::open_in(folder, path) else { return true };
     let mut text = [0; 64];
     let len = file::read(fd, &mut text).unwrap_or(0);
-    window::close(fd);
+    file::close(fd);
     // The state stands behind the name, which is in brackets and at most sixteen bytes long.
     let mut after = text.get(..len).unwrap_or_default().rsplit(|byte| *byte == b')');
     matches!(after.next(), None | Some([] | [b' ', b'Z' | b'X' | b'x', ..]))

@@ -1,4 +1,4 @@
-//! The few file calls that a report needs.
+//! The few file calls that a report needs, made by their numbers: a thread that is to be cancelled goes on through them.
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -14,21 +14,24 @@ pub const LEAST_PRIVATE: i32 = 500;
 
 /// A copy of `fd` that is closed on exec and out of everybody's way; `None` if there can be none.
 pub fn private_copy(fd: i32) -> Option<i32> {
-    // SAFETY: fcntl on a number changes nothing of ours.
-    let from = |least: i32| keeping_errno(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) });
-    // The highest that is allowed, where all of them are low.
-    (3..=LEAST_PRIVATE).rev().map(from).find(|copy| *copy >= 0)
+    let from = |least: i32| {
+        let arguments = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, least as usize, 0];
+        // SAFETY: a new number changes nothing of ours.
+        checked(unsafe { system_call(libc::SYS_fcntl, arguments) })
+    };
+    // The highest that is free, where all that are allowed are low.
+    let mut copies = (3..=LEAST_PRIVATE).rev().map(from);
+    let copy = copies.find(|copy| !matches!(copy, Err(libc::EINVAL | libc::EMFILE)))?;
+    copy.ok().map(|copy| copy as i32)
 }
 
 /// Opens `path` to append, creating it; only a new file if `fresh`.
 pub fn open_append(path: &CStr, fresh: bool) -> Result<i32, Refusal> {
     let only_new = if fresh { libc::O_EXCL } else { 0 };
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | only_new;
-    keeping_errno(|| {
-        // SAFETY: the path ends in a zero byte.
-        let fd = unsafe { libc::open(path.as_ptr(), flags, 0o644) };
-        if fd < 0 { Err(errno::errno().0) } else { Ok(fd) }
-    })
+    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0o644];
+    // SAFETY: the path ends in a zero byte.
+    checked(unsafe { system_call(libc::SYS_openat, arguments) }).map(|fd| fd as i32)
 }
 
 /// Whether that will go well, as far as it can be told without making the file.
@@ -80,7 +83,7 @@ pub fn is_file(path: &CStr) -> Result<(), Refusal> {
 /// Closes `fd`.
 pub fn close(fd: i32) {
     // SAFETY: the caller opened it.
-    keeping_errno(|| unsafe { libc::close(fd) });
+    unsafe { system_call(libc::SYS_close, [fd as usize, 0, 0, 0]) };
 }
 
 /// Opens the file or folder `path` to read.

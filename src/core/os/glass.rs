@@ -3,7 +3,6 @@
 use super::PAGE;
 use super::file;
 use super::thread::system_call;
-use super::window;
 
 /// Words of a copy.
 const WORDS: usize = PAGE / 8;
@@ -37,7 +36,7 @@ impl Glass {
 
 impl Drop for Glass {
     fn drop(&mut self) {
-        window::close(self.fd);
+        file::close(self.fd);
     }
 }
 

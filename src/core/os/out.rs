@@ -3,8 +3,8 @@
 use core::ffi::CStr;
 use core::fmt::{self, Write};
 
-use super::call::keeping_errno;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, checked};
+use super::thread::system_call;
 use super::window::undisturbed;
 
 /// Text under construction, on the stack. What does not fit into `N` bytes is cut off.
@@ -93,22 +93,21 @@ pub fn write_all(fd: i32, bytes: &[u8]) -> bool {
     try_write(fd, bytes).is_ok()
 }
 
-/// The same; the error that it gave up at. A file that may not grow further does not end the process.
+/// The same; the error that it gave up at. A file that may not grow further does not end the process, and a thread that is
+/// to be cancelled goes on.
 pub fn try_write(fd: i32, bytes: &[u8]) -> Result<(), Refusal> {
-    keeping_errno(|| undisturbed(|| write_until_refused(fd, bytes)))
+    undisturbed(|| write_until_refused(fd, bytes))
 }
 
 fn write_until_refused(fd: i32, mut bytes: &[u8]) -> Result<(), Refusal> {
     while !bytes.is_empty() {
+        let arguments = [fd as usize, bytes.as_ptr().expose_provenance(), bytes.len(), 0];
         // SAFETY: the slice is readable for its length.
-        let wrote = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
-        if wrote < 0 {
-            if errno::errno().0 == libc::EINTR {
-                continue;
-            }
-            return Err(errno::errno().0);
+        match checked(unsafe { system_call(libc::SYS_write, arguments) }) {
+            Ok(wrote) => bytes = &bytes[wrote..],
+            Err(libc::EINTR) => {}
+            Err(refusal) => return Err(refusal),
         }
-        bytes = &bytes[wrote as usize..];
     }
     Ok(())
 }

@@ -9,7 +9,7 @@
 //!   page of a file: nothing else can hold an address that this process came by.
 
 use super::thread::system_call;
-use super::{PAGE, file, window};
+use super::{PAGE, file};
 
 /// One mapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn each(see: &mut dyn FnMut(Region)) -> bool {
             len = 0;
         }
     }
-    window::close(fd);
+    file::close(fd);
     any
 }
 
@@ -152,7 +152,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        window::close(self.fd);
+        file::close(self.fd);
     }
 }
 

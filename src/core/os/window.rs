@@ -17,7 +17,7 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use super::PAGE;
-use super::file::LEAST_PRIVATE;
+use super::file::{LEAST_PRIVATE, close};
 use super::refusal::{Refusal, checked};
 use super::thread::{long_call, system_call};
 
@@ -56,12 +56,6 @@ pub fn open(path: &CStr, fresh: bool) -> Result<Open, Refusal> {
 pub fn remove(path: &CStr) {
     // SAFETY: the path ends in a zero byte.
     unsafe { system_call(libc::SYS_unlink, [path.as_ptr().addr(), 0, 0, 0]) };
-}
-
-/// Closes `fd`.
-pub fn close(fd: i32) {
-    // SAFETY: the callers opened it, and have asked whose it is.
-    unsafe { system_call(libc::SYS_close, [fd as usize, 0, 0, 0]) };
 }
 
 /// Which file `fd` leads to; `None` if to none.

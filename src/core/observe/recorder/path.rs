@@ -23,7 +23,7 @@ impl Recorder {
         self.with_path(|path| {
             let open = window::open(path.as_path().ok_or(refusal::NO_FILE)?, false)?;
             if window::identity(open.fd) != Some(ours) {
-                window::close(open.fd);
+                file::close(open.fd);
                 return Err(refusal::NO_FILE);
             }
             self.kept.open.set(open);
@@ -36,7 +36,7 @@ impl Recorder {
     pub(super) fn drop_file(&self) {
         let open = self.kept.open.replace(Open { fd: -1, stays: false });
         if open.fd >= 0 && window::identity(open.fd) == Some(self.kept.identity.get()) {
-            window::close(open.fd);
+            file::close(open.fd);
         }
     }
 
