@@ -312,6 +312,7 @@ corruption! {
     underflow_of_a_mapped_block_aborts: "underflow_by_eight", DEFAULT, MAPPED, LITERAL, MAPPED;
     write_after_free_over_the_footer_aborts: "footer_smashed", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
     write_after_free_over_the_links_aborts: "links_overwritten", DEFAULT, TAGGED, Some("address-best"), TAGGED, Some("lifo-first"), SMALL, BUDDY, TAGGED;
+    double_free_of_a_block_that_was_written_to_aborts: "double_free_of_a_written_block", DEFAULT, SMALL, DEFAULT, MEDIUM, DEFAULT, TAGGED, LATE, SMALL, UNCACHED, SMALL;
     write_after_free_over_the_key_of_a_cached_object_aborts: "links_overwritten", DEFAULT, SMALL, DEFAULT, MEDIUM;
 }
 

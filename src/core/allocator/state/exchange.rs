@@ -1,8 +1,9 @@
 //! What goes between the bins of threads and the rooms of the heap: objects of slabs, or tagged blocks.
 
+use super::super::Misuse;
 use super::State;
 use crate::block::{Block, Tag};
-use crate::heap::Request;
+use crate::heap::{Fault, Request};
 use crate::slab::class::{self, SLAB_CLASSES};
 use crate::slab::mark;
 use crate::slab::rooms::Rooms;
@@ -51,10 +52,11 @@ impl State {
 
     /// Takes back an object that was in the program's hands.
     pub(in crate::allocator) fn give_used(&mut self, rooms: &Rooms, object: *mut u8) {
-        if rooms.slab(object.addr()).is_some() {
-            // SAFETY: it is free now, and has sixteen bytes.
-            unsafe { mark::set(object) };
+        if rooms.slab(object.addr()).is_none() {
+            return self.give_block(Block::of_payload(object));
         }
+        // SAFETY: it is free now, and has sixteen bytes.
+        unsafe { mark::set(object) };
         self.give(rooms, &[object]);
     }
 
@@ -63,12 +65,24 @@ impl State {
         while let [first, rest @ ..] = objects {
             let given = self.spans.give(&mut self.heap, rooms, objects);
             if given == 0 {
-                self.give_block(Block::of_payload(*first));
+                self.give_cached(*first);
                 objects = rest;
             } else {
                 objects = &objects[given..];
             }
         }
+    }
+
+    /// Takes back a tagged block that a cache held, once: one that the program wrote to and freed again may be there
+    /// twice, and be somebody's already.
+    fn give_cached(&mut self, payload: *mut u8) {
+        // SAFETY: every block has sixteen bytes.
+        if !unsafe { mark::is_set(payload) } {
+            return Misuse { call: "free", payload, fault: Fault::Written }.report(self.settings.errors);
+        }
+        // SAFETY: as above.
+        unsafe { mark::clear(payload) };
+        self.give_block(Block::of_payload(payload));
     }
 
     fn give_block(&mut self, block: Block) {
