@@ -98,7 +98,8 @@ cases! {
         malloc_info_refuses_options,
         malloc_info_prints_xml,
         malloc_stats_writes_to_stderr,
-        malloc_trim_returns_zero_or_one;
+        malloc_trim_returns_zero_or_one,
+        malloc_trim_that_is_to_leave_more_than_there_is_takes_nothing_in_use;
     calls_new:
         a_new_that_fails_throws_bad_alloc,
         a_nothrow_new_that_fails_returns_null,

@@ -125,7 +125,22 @@ CASE(malloc_trim_returns_zero_or_one)
     int trimmed = malloc_trim(0);
 
     CHECK(trimmed == 0 || trimmed == 1);
-    CHECK(malloc_trim((size_t)1 << 30) == 0 || malloc_trim(SIZE_MAX) == 0);
+}
+
+CASE(malloc_trim_that_is_to_leave_more_than_there_is_takes_nothing_in_use)
+{
+    for (size_t pad = SIZE_MAX; pad >= (size_t)1 << 30; pad /= 2) {
+        char *block = hide(malloc(300000));
+        free(block);
+
+        CHECK_THAT(malloc_trim(pad), <=, 1);
+        CHECK_THAT(malloc_trim(pad & ~(size_t)4095), <=, 1);
+
+        block = hide(malloc(1000000));
+        stamp(block, 1000000, 3);
+        CHECK(is_stamped(block, 1000000, 3));
+        free(block);
+    }
 }
 
 int main(int argc, char **argv) { return run_cases(argc, argv); }

@@ -213,7 +213,8 @@ impl<B: Backing> FreeList<B> {
         let strip = self.strip(site);
         let (run, Some((at, size))) = (strip.run, strip.last()) else { return false };
         let (len, bytes) = (run.len, (size as usize + 1) * GRANULE);
-        let from = round_up(strip.address(at + 1).addr().saturating_add(keep), PAGE);
+        let end = run.base.addr() + len;
+        let from = round_up(strip.address(at + 1).addr().saturating_add(keep).min(end), PAGE);
         let unusable = len - strip.granules() as usize * GRANULE;
         if at == 0 && keep == 0 && self.backing.release(run) {
             self.runs.strike(site);
@@ -223,7 +224,6 @@ impl<B: Backing> FreeList<B> {
             self.figures.gave(len);
             return true;
         }
-        let end = run.base.addr() + len;
         if unusable != 0 || from >= end || !self.backing.shrink(run.base.with_addr(from), end - from) {
             return false;
         }
