@@ -28,7 +28,7 @@ impl State {
         let Ok(now) = self.locate(payload) else { return };
         let more = now.len.saturating_sub(len);
         // SAFETY: the end of its payload, which the program has not got yet.
-        unsafe { payload.add(now.len - more).write_bytes(self.new_byte(), more) };
+        unsafe { payload.wrapping_add(now.len - more).write_bytes(self.new_byte(), more) };
     }
 
     fn new_byte(&self) -> u8 {
