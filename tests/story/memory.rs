@@ -47,6 +47,12 @@ fn a_doubled_block_is_as_long_as_a_new_one() {
 }
 
 #[test]
+fn a_block_is_resized_where_memory_is_out() {
+    story("brim", &[], None).run().succeeded();
+    story("brim", &[], LATE).run().succeeded();
+}
+
+#[test]
 fn story_10_pages_beside_a_few_survivors_go_back() {
     story("survivors", &["130"], None).run().succeeded().report();
     story("survivors", &["130"], LATE).run().succeeded();

@@ -130,27 +130,61 @@ impl Allocator {
         Some(grant)
     }
 
-    /// A new block; where memory is out, one that has room stays.
+    /// A new block; where memory is out, one that has room stays, and another may become longer where it is.
     #[inline(never)]
     fn move_if_possible(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
-        match self.move_to(payload, has, len) {
-            null if null.is_null() && len <= has => self.stays(payload, len),
+        if len <= has {
+            return self.move_if_shorter(payload, len);
+        }
+        let more = if len <= LONGEST_BY_HALF { len / 2 } else { len / 4 };
+        let is_step = self.is_design.load(Ordering::Relaxed) || creeps(has, len);
+        let ample = if is_step && len <= LARGEST { len + more } else { len };
+        match self.move_to(payload, has, len, ample) {
+            null if null.is_null() => self.lengthen(payload, has, len),
             moved => moved,
         }
     }
 
-    /// A new block with the contents of the old one, which has `has` bytes.
+    #[cold]
     #[inline(never)]
-    fn move_to(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
-        let more = if len <= LONGEST_BY_HALF { len / 2 } else { len / 4 };
-        let is_step = self.is_design.load(Ordering::Relaxed) || creeps(has, len);
-        let ample = if is_step && len > has && len <= LARGEST { len + more } else { len };
+    fn move_if_shorter(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        let before = call::error();
+        let moved = self.move_exactly(payload, len, len);
+        if !moved.is_null() {
+            return moved;
+        }
+        call::set_error(before);
+        self.stays(payload, len)
+    }
+
+    /// The block at `payload` with `len` bytes, more than it `has`: where it is, or else in a block that is no longer than
+    /// that. Null if there is no room for either.
+    #[cold]
+    #[inline(never)]
+    fn lengthen(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
+        let lengthened = self.enter().and_then(|mut state| {
+            let held = self.locate(&state, payload).ok()?;
+            state.resize(&self.rooms, held, len)
+        });
+        let Some(lengthened) = lengthened else { return self.move_exactly(payload, has, len) };
+        self.note(&resized(payload, lengthened, len));
+        lengthened
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn move_exactly(&self, payload: *mut u8, keep: usize, len: usize) -> *mut u8 {
+        self.move_to(payload, keep, len, len)
+    }
+
+    /// A new block of `ample` bytes for `len`, with the first `keep` of the old one.
+    #[inline(always)]
+    fn move_to(&self, payload: *mut u8, keep: usize, len: usize, ample: usize) -> *mut u8 {
         // A trace knows one call here, and the old block goes back only after that is noted.
         let new = self.allocate_as::<UNNOTED>(ample);
         if new.is_null() {
             return new;
         }
-        let keep = has.min(len);
         // SAFETY: the old block has `keep` bytes and the new one at least as many.
         unsafe { new.copy_from_nonoverlapping(payload, keep) };
         if self.recorder().is_some() {
