@@ -137,6 +137,17 @@ macro_rules! corruption {
     )*};
 }
 
+#[test]
+fn an_invalid_free_inside_a_block_says_where_the_block_begins() {
+    for argument in [SMALL, TAGGED, MAPPED] {
+        let outcome = run("invalid_free_of_an_aligned_interior", argument, DEFAULT, "abort");
+
+        let block = addresses(&outcome.text())[0] - 16;
+        let words = format!("16 bytes into the block at {block:#x}");
+        assert!(outcome.errors().contains(&words), "{argument}: {outcome:?}");
+    }
+}
+
 bad_calls! {
     double_free_of_a_small_block_aborts: "double_free", SMALL;
     double_free_of_a_medium_block_aborts: "double_free", MEDIUM;

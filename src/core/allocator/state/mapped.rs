@@ -51,9 +51,21 @@ impl State {
     /// The mapped block at `payload`.
     pub(super) fn locate_mapped(&self, payload: *mut u8) -> Result<Held, Fault> {
         let address = payload.addr();
-        let block = self.maps.locate(address).ok_or_else(|| self.gone.fault(address))?;
+        let block = self.maps.locate(address).ok_or_else(|| self.stray(address))?;
         // SAFETY: [M1]
         Ok(Held { payload: block.payload(), len: unsafe { block.len() } })
+    }
+
+    /// Why no mapped block begins at `address`: all of them are looked at.
+    #[cold]
+    #[inline(never)]
+    fn stray(&self, address: usize) -> Fault {
+        // SAFETY: [M1]
+        let holds = |block: &Block| address.wrapping_sub(block.payload().addr()) < unsafe { block.len() };
+        match (self.gone.fault(address), self.maps.iter().find(holds)) {
+            (Fault::Foreign, Some(block)) => Fault::Interior(block.payload().addr()),
+            (fault, _) => fault,
+        }
     }
 
     pub(super) fn release_mapped(&mut self, block: Block) {
