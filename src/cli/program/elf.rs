@@ -57,13 +57,8 @@ pub struct Image {
     pub is_torn: bool,
 }
 
-/// Symbols that tell an allocator or a sanitiser.
-const TELLING: &[&str] = &[
-    "heapmm_version",
-    "malloc",
-    "free",
-    "calloc",
-    "realloc",
+/// Functions of allocators that programs bring with them.
+pub const ALLOCATORS: &[&str] = &[
     "je_malloc",
     "_rjem_malloc",
     "_rjem_mallocx",
@@ -73,6 +68,15 @@ const TELLING: &[&str] = &[
     "rpmalloc",
     "sn_malloc",
     "scalable_malloc",
+];
+
+/// What else tells an allocator or a sanitiser.
+const TELLING: &[&str] = &[
+    "heapmm_version",
+    "malloc",
+    "free",
+    "calloc",
+    "realloc",
     "__asan_init",
     "__tsan_init",
     "__msan_init",
@@ -169,7 +173,8 @@ fn read_sections<H: FileHeader<Endian = Endianness>>(
         let symbols = sections.symbols(endian, bytes, kind)?;
         for symbol in symbols.iter() {
             let name = symbol.name(endian, symbols.strings()).unwrap_or_default();
-            let Some(name) = TELLING.iter().find(|telling| telling.as_bytes() == name) else { continue };
+            let mut telling = TELLING.iter().chain(ALLOCATORS);
+            let Some(name) = telling.find(|telling| telling.as_bytes() == name) else { continue };
             let lists = match (symbol.is_undefined(endian), is_dynamic) {
                 (true, true) => vec![&mut image.imports],
                 (true, false) => vec![],

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::elf::{self, Image, Program};
+use super::elf::{self, ALLOCATORS, Image, Program};
 use super::find;
 use crate::fail::{Fail, Verdict};
 
@@ -198,18 +198,8 @@ impl Findings {
             let words = "contains its own malloc, which its own code calls";
             self.add("allocator", Weight::Partly, words.to_owned());
         }
-        let bundled = [
-            "je_malloc",
-            "_rjem_malloc",
-            "_rjem_mallocx",
-            "mallocx",
-            "mi_malloc",
-            "tc_malloc",
-            "rpmalloc",
-            "sn_malloc",
-            "scalable_malloc",
-        ];
-        let inside = bundled.iter().filter(|name| has(&image.defines, &[name])).copied().collect::<Vec<_>>();
+        let inside = ALLOCATORS.iter().filter(|name| has(&image.defines, &[name]));
+        let inside = inside.copied().collect::<Vec<_>>();
         if !inside.is_empty() {
             let words = format!("bundles an allocator ({}): what it serves is not seen", inside.join(", "));
             self.add("allocator", Weight::Partly, words);
