@@ -65,6 +65,17 @@ fn the_policy_reaches_the_command_and_reports_are_kept() {
 }
 
 #[test]
+fn calls_that_no_cache_serves_are_told_from_all_calls() {
+    let traffic = |policy| {
+        let outcome = under_library(&["run", "--policy", policy, "ls", "/"]);
+        outcome.stderr.lines().find(|line| line.starts_with("  traffic")).unwrap().to_owned()
+    };
+
+    assert!(traffic("fast").ends_with(" below the caches"));
+    assert!(!traffic("lifo-first").contains("below"));
+}
+
+#[test]
 fn a_command_that_cannot_start_is_126_or_127() {
     let folder = Folder::new();
     let plain = folder.write("plain", "text");

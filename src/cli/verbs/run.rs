@@ -203,8 +203,11 @@ fn figures(reports: &Reports, largest: &Report) -> Vec<String> {
         percent(1.0 - share(live, footprint)),
         bytes(footprint)
     ));
+    // What a thread serves from what it keeps is counted nowhere.
+    let where_counted =
+        if reports.all.iter().any(|report| report.policy == "fast") { " below the caches" } else { "" };
     lines.push(format!(
-        "  traffic    {}, {}",
+        "  traffic    {}, {}{where_counted}",
         some(reports.sum(|report| report.allocs), "allocation"),
         some(reports.sum(|report| report.frees), "free")
     ));

@@ -4,6 +4,7 @@ use core::fmt::{self, Write};
 
 use super::ledger::Ledger;
 use crate::os::call;
+use crate::policy::Policy;
 
 /// Version of the JSON: raised when a field changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -33,14 +34,19 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
     }
     writeln!(
         out,
-        "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees",
-        ledger.blocks, c.free_blocks, ledger.largest_free, c.segments, c.allocs, c.frees
+        "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees{}",
+        ledger.blocks, c.free_blocks, ledger.largest_free, c.segments, c.allocs, c.frees, where_counted(ledger)
     )?;
     write!(out, "  system calls:")?;
     for (name, times) in call::NAMES.iter().zip(ledger.calls) {
         write!(out, " {name} {times}")?;
     }
     writeln!(out)
+}
+
+/// Where calls are counted, if that is not where the program calls.
+fn where_counted(ledger: &Ledger) -> &'static str {
+    if ledger.policy == Policy::Fast { " below the caches" } else { "" }
 }
 
 /// One line of JSON.
