@@ -37,10 +37,15 @@ impl Arena {
     pub fn take_top(&mut self, len: usize) -> Option<Run> {
         let cap = self.cap.checked_sub(len).filter(|cap| *cap >= self.used)?;
         self.cap = cap;
-        let base = self.base.wrapping_add(cap);
+        Some(self.fresh(cap, len))
+    }
+
+    /// `len` bytes from `at` on, as zero as from a system: what was never given is, and stays untouched.
+    fn fresh(&self, at: usize, len: usize) -> Run {
+        let base = self.base.wrapping_add(at);
         // SAFETY: the arena's own memory, not given now.
-        unsafe { base.write_bytes(0, len) };
-        Some(Run { base, len })
+        unsafe { base.write_bytes(0, self.peak.saturating_sub(at).min(len)) };
+        Run { base, len }
     }
 }
 
@@ -51,12 +56,10 @@ impl Backing for Arena {
         if len > left {
             return None;
         }
-        let base = self.base.wrapping_add(self.used);
-        // SAFETY: the arena's own memory, not given now: it comes fresh, as from a system.
-        unsafe { base.write_bytes(0, len) };
+        let run = self.fresh(self.used, len);
         self.used += len;
         self.peak = self.peak.max(self.used);
-        Some(Run { base, len })
+        Some(run)
     }
 
     fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
@@ -142,5 +145,29 @@ impl Dice {
     /// A number below `limit`, which is not 0.
     pub const fn below(&mut self, limit: usize) -> usize {
         (self.roll() >> 11) as usize % limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn what_an_arena_gives_again_is_zero_and_what_it_never_gave_is_not_touched() {
+        // What the arena takes for zero is not: so it shows what was written.
+        let mut memory: Vec<u64> = (0..32).map(|_| 0x55).collect();
+        // SAFETY: that apart.
+        let mut arena = unsafe { Arena::new(memory.as_mut_ptr().cast(), 256) };
+
+        let run = arena.grow(core::ptr::null_mut(), 128, 128).unwrap();
+        assert!(arena.release(run));
+        let again = arena.grow(core::ptr::null_mut(), 192, 192).unwrap();
+        let top = arena.take_top(64).unwrap();
+
+        assert_eq!((run.base, again.len, top.base.addr() - run.base.addr()), (again.base, 192, 192));
+        assert_eq!(memory.iter().map(|word| *word == 0).collect::<Vec<_>>(), [[true; 16], [false; 16]].concat());
+        assert!(memory[16..].iter().all(|word| *word == 0x55));
     }
 }
