@@ -35,7 +35,13 @@ pub fn text(out: &mut dyn Write, process: Process<'_>, ledger: &Ledger) -> fmt::
     writeln!(
         out,
         "  {} blocks held, {} free (largest {} bytes), {} segments; {} allocations, {} frees{}",
-        ledger.blocks, c.free_blocks, ledger.largest_free, c.segments, c.allocs, c.frees, where_counted(ledger)
+        ledger.blocks,
+        c.free_blocks,
+        ledger.largest_free,
+        c.segments,
+        c.allocs,
+        c.frees,
+        where_counted(ledger)
     )?;
     write!(out, "  system calls:")?;
     for (name, times) in call::NAMES.iter().zip(ledger.calls) {

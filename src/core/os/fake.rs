@@ -167,7 +167,10 @@ mod tests {
         let top = arena.take_top(64).unwrap();
 
         assert_eq!((run.base, again.len, top.base.addr() - run.base.addr()), (again.base, 192, 192));
-        assert_eq!(memory.iter().map(|word| *word == 0).collect::<Vec<_>>(), [[true; 16], [false; 16]].concat());
+        assert_eq!(
+            memory.iter().map(|word| *word == 0).collect::<Vec<_>>(),
+            [[true; 16], [false; 16]].concat()
+        );
         assert!(memory[16..].iter().all(|word| *word == 0x55));
     }
 }
