@@ -168,9 +168,8 @@ pub unsafe extern "C" fn posix_memalign(memptr: *mut *mut c_void, align: usize, 
     }
     let before = errno();
     let payload = aligned(len, align);
-    // Where memory is short, it may have been noted and found after all.
-    set_errno(before);
     if payload.is_null() {
+        set_errno(before);
         return libc::ENOMEM;
     }
     // SAFETY: the caller's promise.

@@ -1,5 +1,5 @@
-/* Memory is out. A block becomes shorter, and errno is as it was; one becomes longer where the next one is free; and one gets
- * the free block that is as long as it is to be, and no longer. */
+/* Memory is out. A block becomes shorter; one becomes longer where the next one is free; and one gets the free block that is as
+ * long as it is to be, and no longer. errno is as it was. */
 #include "check.h"
 #include <errno.h>
 #include <malloc.h>
@@ -26,11 +26,10 @@ static void shorter(void)
     while (malloc(700) != NULL)
         ;
     CHECK_THAT(count, >, FEW);
-    for (int i = 0; i < FEW; i++) {
-        errno = 77;
+    errno = 77;
+    for (int i = 0; i < FEW; i++)
         CHECK((blocks[i] = realloc(blocks[i], 700)) != NULL);
-        CHECK_THAT(errno, ==, 77);
-    }
+    CHECK_THAT(errno, ==, 77);
     for (int i = 0; i < count; i++)
         free(blocks[i]);
 }
@@ -43,8 +42,10 @@ static void longer_where_it_is(void)
     for (int i = 1; i < count; i += 2)
         free(blocks[i]);
     malloc_trim(0);
+    errno = 77;
     for (int i = 0; i < count - 1; i += 2)
         CHECK((blocks[i] = realloc(blocks[i], 10125)) != NULL);
+    CHECK_THAT(errno, ==, 77);
     for (int i = 0; i < count; i += 2)
         free(blocks[i]);
 }
@@ -58,7 +59,11 @@ static void as_long_as_asked(void)
             ;
     free(blocks[count / 2]);
 
+    errno = 77;
     CHECK((block = realloc(block, 10000)) != NULL);
+    CHECK_THAT(errno, ==, 77);
+    CHECK(realloc(block, 10000000) == NULL);
+    CHECK_THAT(errno, ==, ENOMEM);
 
     free(block);
     free(behind);

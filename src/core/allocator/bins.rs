@@ -11,8 +11,9 @@
 use core::sync::atomic::Ordering;
 
 use super::fast::bin_of;
+use super::record::UNNOTED;
 use super::state::State;
-use super::{Allocator, Grant, Misuse, Wanted};
+use super::{Allocator, Misuse, Wanted};
 use crate::block::ALIGN;
 use crate::cache::depot::Shard;
 use crate::cache::magazine::Format;
@@ -44,13 +45,29 @@ impl Allocator {
     #[inline(never)]
     fn allocate_whole(&self, len: usize, wanted: Wanted) -> *mut u8 {
         let kept = self.take_kept(Thread::current(), len);
-        kept.unwrap_or_else(|| payload_of(self.allocate_in_heap(len, ALIGN, wanted)))
+        let placed = || self.allocate_in_heap(len, ALIGN, wanted).map(|grant| grant.payload());
+        kept.or_else(placed).unwrap_or_else(|| wanted.refused())
     }
 
     /// The bin for `len` bytes is empty.
+    #[inline(always)]
+    pub(super) fn allocate_miss<const WANTED: u8>(&self, len: usize, thread: &Thread) -> *mut u8 {
+        if WANTED == UNNOTED { self.miss(len, thread) } else { self.miss_told(len, thread) }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(super) fn allocate_miss(&self, len: usize, thread: &Thread) -> *mut u8 {
+    fn miss_told(&self, len: usize, thread: &Thread) -> *mut u8 {
+        match self.miss(len, thread) {
+            null if null.is_null() => call::out_of_memory(),
+            object => object,
+        }
+    }
+
+    /// The same; null is nothing that errno tells.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn miss(&self, len: usize, thread: &Thread) -> *mut u8 {
         let class = class::class_of(len);
         let bin = bin_of(thread, class);
         self.settle(bin);
@@ -60,7 +77,7 @@ impl Allocator {
             waited.or_else(|| self.refill(thread, class)).or_else(|| self.scrape_together(thread, class));
         self.defer(bin);
         self.reopen(thread);
-        object.unwrap_or_else(call::out_of_memory)
+        object.unwrap_or(core::ptr::null_mut())
     }
 
     /// Memory is out: what the caches keep is the last reserve.
@@ -398,8 +415,4 @@ fn taken(object: Option<*mut u8>) -> Option<*mut u8> {
     // SAFETY: it is free, and this thread's now.
     unsafe { mark::clear(object) };
     Some(object)
-}
-
-pub(super) fn payload_of(grant: Option<Grant>) -> *mut u8 {
-    grant.map_or_else(call::out_of_memory, |grant| grant.payload())
 }

@@ -9,7 +9,6 @@
 
 use core::sync::atomic::Ordering;
 
-use super::bins::payload_of;
 use super::fast::bin_of;
 use super::record::UNNOTED;
 use super::{Allocator, Wanted};
@@ -34,7 +33,7 @@ impl Allocator {
             return self.allocate_rested(Wanted::of(WANTED), len, thread);
         }
         let Some(object) = thread.bin_for(len).pop() else {
-            return self.allocate_miss(len, thread);
+            return self.allocate_miss::<WANTED>(len, thread);
         };
         // SAFETY: an object of a bin is free.
         if !unsafe { mark::is_set(object) } {
@@ -89,13 +88,16 @@ impl Allocator {
                 Err(object) => object,
             }
         } else if thread.busy.get() {
-            payload_of(self.reentry.allocate(&self.rooms, len, ALIGN))
+            self.reentry
+                .allocate(&self.rooms, len, ALIGN)
+                .map_or(core::ptr::null_mut(), |grant| grant.payload())
         } else {
             self.allocate_as::<UNNOTED>(len)
         };
-        if !object.is_null() {
-            self.note_block(wanted, len, object);
+        if object.is_null() {
+            return wanted.refused();
         }
+        self.note_block(wanted, len, object);
         object
     }
 
@@ -104,7 +106,7 @@ impl Allocator {
     #[inline]
     fn draw(&self, wanted: Wanted, len: usize, thread: &Thread) -> Result<*mut u8, *mut u8> {
         let Some(object) = bin_of(thread, class::class_of(len)).pop() else {
-            return Err(self.allocate_miss(len, thread));
+            return Err(self.miss(len, thread));
         };
         // SAFETY: an object of a bin is free.
         if !unsafe { mark::is_set(object) } {

@@ -60,7 +60,7 @@ impl Allocator {
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         let Some(object) = pop() else {
-            return self.allocate_miss(len, thread);
+            return self.allocate_miss::<WANTED>(len, thread);
         };
         // SAFETY: an object of a bin is free.
         if !unsafe { mark::is_set(object) } {

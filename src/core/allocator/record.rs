@@ -54,6 +54,12 @@ impl Wanted {
     pub(super) const fn kind(self) -> Option<Kind> {
         Kind::of(self.number)
     }
+
+    /// Null, since memory is out: with ENOMEM, but for the allocator itself, which may know another way.
+    #[cold]
+    pub(super) fn refused(self) -> *mut u8 {
+        if self.number == UNNOTED { core::ptr::null_mut() } else { call::out_of_memory() }
+    }
 }
 
 impl Allocator {

@@ -148,17 +148,14 @@ impl Allocator {
     #[cold]
     #[inline(never)]
     fn move_if_shorter(&self, payload: *mut u8, len: usize) -> *mut u8 {
-        let before = call::error();
-        let moved = self.move_exactly(payload, len, len);
-        if !moved.is_null() {
-            return moved;
+        match self.move_exactly(payload, len, len) {
+            null if null.is_null() => self.stays(payload, len),
+            moved => moved,
         }
-        call::set_error(before);
-        self.stays(payload, len)
     }
 
     /// The block at `payload` with `len` bytes, more than it `has`: where it is, or else in a block that is no longer than
-    /// that. Null if there is no room for either.
+    /// that. Null with ENOMEM if there is no room for either.
     #[cold]
     #[inline(never)]
     fn lengthen(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
@@ -166,7 +163,12 @@ impl Allocator {
             let held = self.locate(&state, payload).ok()?;
             state.resize(&self.rooms, held, len)
         });
-        let Some(lengthened) = lengthened else { return self.move_exactly(payload, has, len) };
+        let Some(lengthened) = lengthened else {
+            return match self.move_exactly(payload, has, len) {
+                null if null.is_null() => call::out_of_memory(),
+                moved => moved,
+            };
+        };
         self.note(&resized(payload, lengthened, len));
         lengthened
     }
@@ -177,7 +179,7 @@ impl Allocator {
         self.move_to(payload, keep, len, len)
     }
 
-    /// A new block of `ample` bytes for `len`, with the first `keep` of the old one.
+    /// A new block of `ample` bytes for `len`, with the first `keep` of the old one; null is nothing that errno tells.
     #[inline(always)]
     fn move_to(&self, payload: *mut u8, keep: usize, len: usize, ample: usize) -> *mut u8 {
         // A trace knows one call here, and the old block goes back only after that is noted.

@@ -62,22 +62,10 @@ pub fn out_of_memory() -> *mut u8 {
 /// Runs `run` and puts `errno` back.
 #[inline]
 pub fn keeping_errno<T>(run: impl FnOnce() -> T) -> T {
-    let before = error();
+    let before = errno::errno();
     let out = run();
-    set_error(before);
+    errno::set_errno(before);
     out
-}
-
-/// The number of the error that was noted last: `errno`.
-#[inline]
-pub fn error() -> i32 {
-    errno::errno().0
-}
-
-/// Sets `errno`.
-#[inline]
-pub fn set_error(number: i32) {
-    errno::set_errno(errno::Errno(number));
 }
 
 unsafe extern "C" {
