@@ -140,7 +140,7 @@ impl Allocator {
         let is_step = self.is_design.load(Ordering::Relaxed) || creeps(has, len);
         let ample = if is_step && len <= LARGEST { len + more } else { len };
         match self.move_to(payload, has, len, ample) {
-            null if null.is_null() => self.lengthen(payload, has, len),
+            null if null.is_null() => self.make_do(payload, has, len, ample),
             moved => moved,
         }
     }
@@ -154,23 +154,21 @@ impl Allocator {
         }
     }
 
-    /// The block at `payload` with `len` bytes, more than it `has`: where it is, or else in a block that is no longer than
-    /// that. Null with ENOMEM if there is no room for either.
+    /// The block at `payload` with `len` bytes, more than it `has`, though there is no block of `ample` bytes: where it is, or
+    /// in one that is no longer than that. Null with ENOMEM if there is no room for either.
     #[cold]
     #[inline(never)]
-    fn lengthen(&self, payload: *mut u8, has: usize, len: usize) -> *mut u8 {
-        let lengthened = self.enter().and_then(|mut state| {
+    fn make_do(&self, payload: *mut u8, has: usize, len: usize, ample: usize) -> *mut u8 {
+        let longer = self.enter().and_then(|mut state| {
             let held = self.locate(&state, payload).ok()?;
             state.resize(&self.rooms, held, len)
         });
-        let Some(lengthened) = lengthened else {
-            return match self.move_exactly(payload, has, len) {
-                null if null.is_null() => call::out_of_memory(),
-                moved => moved,
-            };
-        };
-        self.note(&resized(payload, lengthened, len));
-        lengthened
+        if let Some(longer) = longer {
+            self.note(&resized(payload, longer, len));
+            return longer;
+        }
+        let moved = if ample > len { self.move_exactly(payload, has, len) } else { core::ptr::null_mut() };
+        if moved.is_null() { call::out_of_memory() } else { moved }
     }
 
     #[cold]
