@@ -132,8 +132,6 @@ pub struct Outcome {
     pub refused: u64,
     /// Most bytes that the program wanted and had at once.
     pub most: u64,
-    /// The number of the event, from 0, after which it had them first.
-    most_at: u64,
     /// Pages that were hardly used when most bytes were live.
     pub pinned: u64,
     /// Pages that the program would have touched.
@@ -156,7 +154,7 @@ pub struct Player {
     crew: Crew,
     realloc: Realloc,
     live: u64,
-    /// The most that it ever was, the event after which, and the events so far.
+    /// The most that it ever was, the number of the event, from 0, after which it was so first, and the events so far.
     most: u64,
     most_at: u64,
     events: u64,
@@ -178,23 +176,6 @@ impl Slot {
 /// Plays `trace` through the engine of `entry`; with `samples`, takes that many pictures. Once more, if most bytes
 /// were live at another moment than `survey` says, since some of them were refused.
 pub fn play(
-    trace: &Trace,
-    survey: &Survey,
-    entry: &Entry,
-    rules: &Rules,
-    samples: Option<u64>,
-    progress: &Progress,
-) -> Verdict<Outcome> {
-    let outcome = play_once(trace, survey, entry, rules, samples, progress)?;
-    let is_true = outcome.refused == 0 || outcome.most_at == survey.peak_at;
-    if is_true || outcome.played < survey.events {
-        return Ok(outcome);
-    }
-    let survey = Survey { peak_at: outcome.most_at, ..survey.clone() };
-    play_once(trace, &survey, entry, rules, samples, progress)
-}
-
-fn play_once(
     trace: &Trace,
     survey: &Survey,
     entry: &Entry,
@@ -230,14 +211,18 @@ fn play_once(
     if let Some(what) = show.wrong {
         return Err(Fail::new(Fail::OWN, format!("{}: near event {}: {what}", entry.name, show.played)));
     }
+    let (most, most_at, refused) = (show.player.most, show.player.most_at, show.player.refused);
+    if refused > 0 && most_at != survey.peak_at && show.played == survey.events {
+        drop(show);
+        return play(trace, &Survey { peak_at: most_at, ..survey.clone() }, entry, rules, samples, progress);
+    }
     let at_end = show.player.engine.figures();
     Ok(Outcome {
         at_peak: show.at_peak.unwrap_or(at_end),
         at_end,
         played: show.played,
-        refused: show.player.refused,
-        most: show.player.most,
-        most_at: show.player.most_at,
+        refused,
+        most,
         pinned: show.pinned,
         faults: show.player.touched.count,
         spent: show.spent,
