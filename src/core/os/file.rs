@@ -12,26 +12,31 @@ use super::thread::system_call;
 /// low ones.
 pub const LEAST_PRIVATE: i32 = 500;
 
+/// A copy of `fd` with a number from `least` on, closed on exec.
+pub fn copy_above(fd: i32, least: i32) -> Result<i32, Refusal> {
+    let arguments = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, least as usize, 0];
+    // SAFETY: a new number changes nothing of ours.
+    checked(unsafe { system_call(libc::SYS_fcntl, arguments) }).map(|copy| copy as i32)
+}
+
 /// A copy of `fd` that is closed on exec and out of everybody's way; `None` if there can be none.
 pub fn private_copy(fd: i32) -> Option<i32> {
-    let from = |least: i32| {
-        let arguments = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, least as usize, 0];
-        // SAFETY: a new number changes nothing of ours.
-        checked(unsafe { system_call(libc::SYS_fcntl, arguments) })
-    };
     // The highest that is free, where all that are allowed are low.
-    let mut copies = (3..=LEAST_PRIVATE).rev().map(from);
-    let copy = copies.find(|copy| !matches!(copy, Err(libc::EINVAL | libc::EMFILE)))?;
-    copy.ok().map(|copy| copy as i32)
+    let mut copies = (3..=LEAST_PRIVATE).rev().map(|least| copy_above(fd, least));
+    copies.find(|copy| !matches!(copy, Err(libc::EINVAL | libc::EMFILE)))?.ok()
+}
+
+/// Opens `path` of `folder` with `flags`, closed on exec; a file that is made is everybody's to read.
+pub fn open(folder: i32, path: &CStr, flags: i32) -> Result<i32, Refusal> {
+    let arguments = [folder as usize, path.as_ptr().addr(), (flags | libc::O_CLOEXEC) as usize, 0o644];
+    // SAFETY: the path ends in a zero byte.
+    checked(unsafe { system_call(libc::SYS_openat, arguments) }).map(|fd| fd as i32)
 }
 
 /// Opens `path` to append, creating it; only a new file if `fresh`.
 pub fn open_append(path: &CStr, fresh: bool) -> Result<i32, Refusal> {
     let only_new = if fresh { libc::O_EXCL } else { 0 };
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | only_new;
-    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0o644];
-    // SAFETY: the path ends in a zero byte.
-    checked(unsafe { system_call(libc::SYS_openat, arguments) }).map(|fd| fd as i32)
+    open(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | only_new)
 }
 
 /// Whether that will go well, as far as it can be told without making the file.
@@ -93,11 +98,7 @@ pub fn open_to_read(path: &CStr) -> Option<i32> {
 
 /// Opens the file `path` of `folder` to read.
 pub fn open_in(folder: i32, path: &CStr) -> Option<i32> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    let arguments = [folder as usize, path.as_ptr().addr(), flags as usize, 0];
-    // SAFETY: the path ends in a zero byte.
-    let fd = unsafe { system_call(libc::SYS_openat, arguments) };
-    i32::try_from(fd).ok().filter(|fd| *fd >= 0)
+    open(folder, path, libc::O_RDONLY).ok()
 }
 
 /// Reads from `fd`; how many bytes, `None` if that failed.

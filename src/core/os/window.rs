@@ -17,7 +17,7 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use super::PAGE;
-use super::file::{LEAST_PRIVATE, close};
+use super::file::{self, LEAST_PRIVATE};
 use super::refusal::{Refusal, checked};
 use super::thread::{long_call, system_call};
 
@@ -40,16 +40,10 @@ pub struct Open {
 /// Opens `path` to read and append; a file that is there already only if not `fresh`.
 pub fn open(path: &CStr, fresh: bool) -> Result<Open, Refusal> {
     let create = if fresh { libc::O_CREAT | libc::O_EXCL } else { 0 };
-    let flags = libc::O_RDWR | libc::O_APPEND | libc::O_CLOEXEC | libc::O_NOCTTY | create;
-    let arguments = [libc::AT_FDCWD as usize, path.as_ptr().addr(), flags as usize, 0o644];
-    // SAFETY: the path ends in a zero byte.
-    let fd = checked(unsafe { system_call(libc::SYS_openat, arguments) })? as i32;
-    let arguments = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, LEAST_PRIVATE as usize, 0];
-    // SAFETY: a copy of a descriptor of ours.
-    let copy = checked(unsafe { system_call(libc::SYS_fcntl, arguments) });
-    let Ok(copy) = copy else { return Ok(Open { fd, stays: false }) };
-    close(fd);
-    Ok(Open { fd: copy as i32, stays: true })
+    let fd = file::open(libc::AT_FDCWD, path, libc::O_RDWR | libc::O_APPEND | libc::O_NOCTTY | create)?;
+    let Ok(copy) = file::copy_above(fd, LEAST_PRIVATE) else { return Ok(Open { fd, stays: false }) };
+    file::close(fd);
+    Ok(Open { fd: copy, stays: true })
 }
 
 /// Removes the file at `path`.
