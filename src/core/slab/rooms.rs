@@ -174,8 +174,8 @@ impl Rooms {
     /// The number of the granule around `address`, if a slab lies there.
     #[inline(always)]
     pub fn slab(&self, address: usize) -> Option<usize> {
-        self.at(address).class()?;
-        self.granule(address)
+        let room = self.look(address)?;
+        (!room.is_tagged()).then(|| address.wrapping_sub(plain(&self.base)) >> GRANULE_SHIFT)
     }
 
     /// The address at which granule number `granule` begins.

@@ -17,19 +17,17 @@
 //!   once and not by a bin, which would hand it out again for ever. They serve when no other of their
 //!   class can.
 
-mod batch;
 mod grades;
 mod hollow;
 mod inspect;
 mod objects;
 
-use self::batch::{Batch, Place};
-use self::grades::{DRAINING, GRADES, grade_of};
+use self::grades::{DRAINING, GRADES};
 use self::hollow::Stage;
-use self::objects::Objects;
+use self::objects::{BITS, Objects};
 use super::class::{self, SLAB_CLASSES};
 use super::mark;
-use super::rooms::{GRANULE, Room, Rooms};
+use super::rooms::{GRANULE, Room, Rooms, number_of};
 use crate::block::{ALIGN, Block, WORD, tag};
 use crate::fatal;
 use crate::heap::{Heap, Request};
@@ -49,10 +47,13 @@ const NONE: u32 = 0;
 pub struct Slab {
     next: u32,
     before: u32,
-    /// In the hands of the program or of caches.
-    used: u16,
+    /// In the hands of the program or of caches. Of its own width: what the compiler reads together with a neighbour has to
+    /// wait for the last store.
+    used: u32,
     /// Carved so far.
     carved: u16,
+    /// Fewest objects in use with which nothing but their number changes.
+    floor: u32,
     class: u8,
     grade: u8,
     /// A bit for each page that was given back.
@@ -194,7 +195,7 @@ impl Spans {
         if drains {
             self.refill_pages(&mut slab, start);
         }
-        let free = (slab.carved - slab.used) as usize;
+        let free = slab.carved as usize - slab.used as usize;
         let got = free.min(most);
         // SAFETY: [J1], and the caller's promise.
         slab.low = unsafe { self.known(granule).free.draw(slab.low, start, len, out, got) };
@@ -213,7 +214,7 @@ impl Spans {
             mark_behind(start, before, slab.carved as usize * len);
             self.fresh_bytes -= fresh * len;
         }
-        slab.used += (got + fresh) as u16;
+        slab.used += (got + fresh) as u32;
         self.used_objects += got + fresh;
         self.used_bytes += (got + fresh) * len;
         self.put(granule, slab);
@@ -235,51 +236,45 @@ impl Spans {
         objects: &[*mut u8],
     ) -> usize {
         let Some(class) = objects.first().and_then(|first| rooms.at(first.addr()).class()) else { return 0 };
-        let mut rest = objects.iter().map(|object| (object.addr(), Place::of(class, object.addr())));
-        let (mut next, mut given) = (rest.next(), 0);
-        while let Some((address, first)) = next
-            && let Some(granule) = rooms.slab(address)
-        {
-            let mut batch = Batch::of(first);
-            next = rest.next();
-            while let Some((_, place)) = next
-                && batch.add(place)
-            {
-                next = rest.next();
+        let len = class::len_of(class);
+        let (mut given, mut counted) = (0, 0);
+        for address in objects.iter().map(|object| object.addr()) {
+            let Some(granule) = rooms.slab(address) else { break };
+            let Row { slab, free } = self.known(granule as u32);
+            let number = number_of(class, address);
+            if !free.add(number) {
+                fatal!("double free of {:#x}", address);
             }
-            given += batch.count as usize;
-            self.receive(heap, rooms, granule as u32, &batch);
+            slab.low = slab.low.min((number / BITS) as u8);
+            slab.used -= 1;
+            given += 1;
+            if slab.used < slab.floor {
+                self.count_given(given - counted, len);
+                counted = given;
+                self.fall(heap, rooms, granule as u32);
+            }
         }
+        self.count_given(given - counted, len);
         given
     }
 
-    /// Takes back objects that lie near each other.
-    #[inline(always)]
-    fn receive<B: Backing, I: FreeIndex>(
-        &mut self,
-        heap: &mut Heap<B, I>,
-        rooms: &Rooms,
-        granule: u32,
-        batch: &Batch,
-    ) {
-        let Row { slab, free } = self.known(granule);
-        let (len, count, twice) = (slab.len(), batch.count as usize, free.add(batch));
-        if twice != 0 {
-            let start = rooms.address(granule as usize);
-            fatal!("double free of {:#x}", start + batch.lowest(twice) * len);
-        }
-        let used = slab.used - batch.count;
-        (slab.used, slab.low) = (used, slab.low.min(batch.word()));
-        if slab.stage == Stage::Settled {
-            slab.stage = Stage::Ripe;
-        }
-        let is_regraded = slab.grade != grade_of(used as usize * len);
+    /// Counts objects of `len` bytes that came back.
+    const fn count_given(&mut self, count: usize, len: usize) {
         self.used_objects -= count;
         self.used_bytes -= count * len;
         self.free_bytes += count * len;
-        if used == 0 {
+    }
+
+    /// A slab has so few objects in use that it leaves its grade, or drains.
+    #[inline(never)]
+    fn fall<B: Backing, I: FreeIndex>(&mut self, heap: &mut Heap<B, I>, rooms: &Rooms, granule: u32) {
+        let Row { slab, .. } = self.known(granule);
+        if slab.stage == Stage::Settled {
+            slab.stage = Stage::Ripe;
+        }
+        if slab.used == 0 {
             self.dissolve(heap, rooms, granule);
-        } else if is_regraded {
+        } else {
             self.regrade(granule);
         }
     }
@@ -306,6 +301,7 @@ impl Spans {
             before: NONE,
             used: 0,
             carved: 0,
+            floor: u32::MAX,
             class: class as u8,
             grade: u8::MAX,
             hollow: 0,

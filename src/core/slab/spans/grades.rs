@@ -16,6 +16,9 @@ pub(super) const GRADES: usize = 5;
 pub(super) const DRAINING: u8 = 0;
 const LOWEST: u8 = 1;
 
+/// Bytes in use that part one grade from the next.
+const QUARTER: usize = GRANULE / (GRADES - 1);
+
 impl Spans {
     /// The slab of `class` that serves next.
     pub(super) fn fullest(&self, class: usize) -> Option<u32> {
@@ -41,7 +44,8 @@ impl Spans {
     pub(super) fn list(&mut self, granule: u32, grade: u8) {
         let mut slab = self.at(granule);
         let head = self.lists[slab.class as usize][grade as usize];
-        (slab.grade, slab.next, slab.before) = (grade, head, NONE);
+        (slab.grade, slab.floor) = (grade, floor_of(grade, slab.len()));
+        (slab.next, slab.before) = (head, NONE);
         if head != NONE {
             let mut after = self.at(head - 1);
             after.before = granule + 1;
@@ -85,17 +89,45 @@ impl Spans {
             after.before = slab.before;
             self.put(slab.next - 1, after);
         }
-        slab.grade = u8::MAX;
+        (slab.grade, slab.floor) = (u8::MAX, u32::MAX);
         self.put(granule, slab);
     }
 }
 
 /// The grade of a slab of which `used` bytes are in objects, and others are not.
-pub(super) const fn grade_of(used: usize) -> u8 {
-    LOWEST + (used / (GRANULE / (GRADES - 1))) as u8
+const fn grade_of(used: usize) -> u8 {
+    LOWEST + (used / QUARTER) as u8
+}
+
+/// Fewest objects of `len` bytes in use with which a slab stays in its grade, and nothing is to be done: one with none
+/// is dissolved, and of one that drains is noted what comes back.
+const fn floor_of(grade: u8, len: usize) -> u32 {
+    match grade {
+        DRAINING => u32::MAX,
+        LOWEST => 1,
+        _ => ((grade - LOWEST) as usize * QUARTER).div_ceil(len) as u32,
+    }
 }
 
 /// Whether a slab of which `used` bytes are in objects of `len` bytes has no room for another.
 const fn is_full(used: usize, len: usize) -> bool {
     used + len > GRANULE - WORD - ALIGN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::class::len_of;
+    use crate::slab::spans::capacity;
+
+    #[test]
+    fn a_grade_begins_at_its_floor() {
+        for len in (0..SLAB_CLASSES).map(len_of) {
+            for used in 1..capacity(len) {
+                let (grade, floor) = (grade_of(used * len), floor_of(grade_of(used * len), len) as usize);
+                assert!(used >= floor);
+                assert!(floor == 1 || grade_of((floor - 1) * len) < grade, "{len} {used}");
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ use crate::slab::rooms::{GRANULE, Rooms};
 const PAGES: usize = GRANULE / PAGE;
 
 /// Used objects beyond which hardly a page is free of them.
-const MOST_USED: u16 = 40;
+const MOST_USED: u32 = 40;
 
 /// Slabs whose pages are looked at at a time.
 const SOME: usize = 64;
@@ -167,6 +167,7 @@ mod tests {
                 before: 0,
                 used: 0,
                 carved,
+                floor: u32::MAX,
                 class: class as u8,
                 grade: DRAINING,
                 hollow: 0,

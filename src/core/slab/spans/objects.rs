@@ -10,7 +10,6 @@
 //! back, they are handed out in the order of their addresses: in a large heap, where each of their lines is far
 //! away, those lines come one behind the other.
 
-use super::batch::Batch;
 use crate::block::ALIGN;
 use crate::slab::rooms::GRANULE;
 
@@ -28,13 +27,13 @@ impl Objects {
     /// No object.
     pub(super) const NONE: Self = Self([0; WORDS]);
 
-    /// Adds the objects of `batch`; those of them that came twice, or were there.
+    /// Adds object number `number`; `false` if it was there.
     #[inline(always)]
-    pub(super) const fn add(&mut self, batch: &Batch) -> u64 {
-        let word = &mut self.0[batch.word() as usize];
-        let twice = batch.twice | *word & batch.objects;
-        *word |= batch.objects;
-        twice
+    pub(super) const fn add(&mut self, number: usize) -> bool {
+        let (word, bit) = (&mut self.0[number / BITS % WORDS], 1 << (number % BITS));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 
     /// Whether object number `number` is there.
@@ -77,16 +76,9 @@ impl Objects {
 mod tests {
     use std::vec::Vec;
 
-    use super::super::batch::Place;
     use super::*;
 
     const OBJECTS: usize = GRANULE / ALIGN - 1;
-
-    /// Adds object number `number`; whether it was not there yet.
-    fn add(set: &mut Objects, number: usize) -> bool {
-        // Class 0 has objects of sixteen bytes.
-        set.add(&Batch::of(Place::of(0, number * ALIGN))) == 0
-    }
 
     /// The numbers of the next `count`.
     fn drawn(set: &mut Objects, low: &mut u8, count: usize) -> Vec<usize> {
@@ -100,7 +92,7 @@ mod tests {
     fn what_came_back_in_any_order_is_drawn_in_order() {
         let mut set = Objects::NONE;
         let came: Vec<usize> = (0..OBJECTS).map(|n| n * 11 % OBJECTS).take(900).collect();
-        assert!(came.iter().all(|number| add(&mut set, *number)));
+        assert!(came.iter().all(|number| set.add(*number)));
         let mut sorted = came.clone();
         sorted.sort_unstable();
 
@@ -114,21 +106,21 @@ mod tests {
     #[test]
     fn what_comes_back_twice_is_seen() {
         let mut set = Objects::NONE;
-        assert!(add(&mut set, OBJECTS));
-        assert!(!add(&mut set, OBJECTS));
+        assert!(set.add(OBJECTS));
+        assert!(!set.add(OBJECTS));
         assert_eq!(drawn(&mut set, &mut 0, 1), [OBJECTS]);
-        assert!(add(&mut set, OBJECTS));
+        assert!(set.add(OBJECTS));
     }
 
     #[test]
     fn what_comes_back_below_is_drawn_next() {
         let mut set = Objects::NONE;
-        (0..200).for_each(|number| assert!(add(&mut set, number)));
+        (0..200).for_each(|number| assert!(set.add(number)));
         let mut low = 0;
         drawn(&mut set, &mut low, 190);
         assert_eq!(low, 2);
 
-        assert!(add(&mut set, 3));
+        assert!(set.add(3));
         low = 0;
 
         assert_eq!(drawn(&mut set, &mut low, 3), [3, 190, 191]);
