@@ -22,7 +22,8 @@ const MOST_GROWTH: usize = 4 << 20;
 /// The least where several threads wait for it, but for a heap of less than sixteen times as much: there it is a
 /// sixteenth.
 const LEAST_SHARED_GROWTH: usize = 256 << 10;
-/// The largest block, in bytes, that will be filled if it is a slab: aligned to its own size.
+/// The largest block, in bytes, that will be filled, and the largest if it is a slab: aligned to its own size.
+const LONGEST_FILLED: usize = 16 << 10;
 const LONGEST_DENSE: usize = 64 << 10;
 
 /// The end of a segment: the free bytes before the epilogue, if any.
@@ -60,7 +61,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             let room = if align > ALIGN { align } else { 0 };
             let whole = OVERHEAD.checked_add(need)?.checked_add(room)?;
             self.stretch(brink.segment, missing - tail, whole)?;
-            if need <= if align == need { LONGEST_DENSE } else { PAGE } {
+            if need <= if align == need { LONGEST_DENSE } else { LONGEST_FILLED } {
                 self.expect_growth(brink.segment, tail);
             }
         }
@@ -184,14 +185,19 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
     }
 
     /// What a growth ends at a multiple of: a large heap grows by huge pages where more of it is in use than ever, and
-    /// nearly all; most of all where several threads free, who may be about to free much. One that grows though it is
-    /// not, since nothing free fits, is to grow by little.
+    /// nearly all; later, and most of all, where several threads free, who may be about to free much. One that grows
+    /// though it is not, since nothing free fits, is to grow by little.
     fn unit_of_growth(&mut self) -> usize {
         let footprint = self.counts.footprint;
         let in_use = self.counts.used_bytes.saturating_sub(self.tending.resting);
-        let most_free = footprint / if self.tending.has_company { 16 } else { 8 };
+        let (large, most_free) = if self.tending.has_company {
+            let large = self.shape.huge.saturating_mul(2);
+            (large, (large / 8).max(footprint / 16))
+        } else {
+            (self.shape.huge, footprint / 8)
+        };
         let is_full = in_use + most_free >= footprint;
-        if footprint < self.shape.huge || !is_full || in_use < self.tending.filled + HUGE_PAGE / 2 {
+        if footprint < large || !is_full || in_use < self.tending.filled + HUGE_PAGE / 2 {
             return PAGE;
         }
         self.tending.filled = in_use;
@@ -233,5 +239,117 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
         // SAFETY: [S3]: the tail has room for a block and the epilogue behind it.
         unsafe { segment.set_epilogue(block.offset(size), 0) };
         self.file(block, Tag::new(size, before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::heap::draw::arena;
+    use crate::heap::{Heap, Request, Shape};
+    use crate::os::backing::{Backing, HUGE_PAGE, Run};
+    use crate::os::fake::Arena;
+    use crate::policy::AnyIndex;
+
+    /// What a heap that is large already, or twice that, takes more, the most at a time, for another 8 MiB; as many
+    /// bytes rest after so many of them.
+    fn steps_of_a_large_heap(huge: usize, has_company: bool, resting: impl Fn(usize) -> usize) -> usize {
+        let shape = Shape { huge, ..Shape::DEFAULT };
+        let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
+        if has_company {
+            heap.expect_company();
+        }
+        let mut place = |resting: usize| {
+            let before = heap.counts().footprint;
+            heap.note_resting(resting);
+            heap.allocate(Request::of(10_000)).unwrap();
+            heap.counts().footprint - before
+        };
+        let large = (8 << 20) / 10_000;
+        (0..large).for_each(|_| _ = place(0));
+
+        let steps = (0..large).map(|n| place(resting(n * 10_000)));
+        // What was in use before may still bring a large step.
+        steps.skip(large / 2).max().unwrap()
+    }
+
+    /// Growths of a heap up to 8 MiB.
+    fn growths(has_company: bool) -> u64 {
+        let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, Shape::DEFAULT);
+        if has_company {
+            heap.expect_company();
+        }
+        (0..(8 << 20) / 10_000).for_each(|_| _ = heap.allocate(Request::of(10_000)).unwrap());
+        heap.counts().grows
+    }
+
+    /// The lock is held for each, and the kernel stops the page faults of all threads.
+    #[test]
+    fn a_heap_of_several_threads_grows_less_than_half_as_often() {
+        let (alone, in_company) = (growths(false), growths(true));
+
+        assert!(in_company < alone / 2, "{alone} {in_company}");
+    }
+
+    #[test]
+    fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
+        let filling = steps_of_a_large_heap(1 << 20, false, |_| 0);
+        let creeping = steps_of_a_large_heap(1 << 20, false, |more| more);
+        let sparse = steps_of_a_large_heap(1 << 20, false, |_| 3 << 20);
+
+        assert!(filling > HUGE_PAGE * 9 / 10 && filling <= HUGE_PAGE, "{filling}");
+        assert!(creeping < 256 << 10, "{creeping}");
+        assert!(sparse < 256 << 10, "{sparse}");
+    }
+
+    /// What one of them has freed, another one does not find so soon.
+    #[test]
+    fn a_large_heap_of_several_threads_is_full_later_than_that_of_one() {
+        let steps = |huge, has_company, resting| steps_of_a_large_heap(huge, has_company, |_: usize| resting);
+
+        assert!(steps(1 << 20, false, 1_200_000) > HUGE_PAGE * 9 / 10);
+        assert!(steps(1 << 20, true, 1_200_000) <= 512 << 10);
+        // Not before it is twice as large; as much may rest then as with one that has just become large.
+        assert!(steps(16 << 20, true, 0) <= 512 << 10);
+        assert!(steps(4 << 20, true, 900_000) > HUGE_PAGE * 9 / 10);
+        assert!(steps(4 << 20, true, 1_200_000) <= 512 << 10);
+    }
+
+    /// Counts what it is told will be filled.
+    struct Told(Arena, usize);
+
+    impl Backing for Told {
+        fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
+            self.0.grow(end, least, want)
+        }
+
+        fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
+            self.0.shrink(from, len)
+        }
+
+        fn release(&mut self, run: Run) -> bool {
+            self.0.release(run)
+        }
+
+        fn purge(&mut self, at: *mut u8, len: usize) -> bool {
+            self.0.purge(at, len)
+        }
+
+        fn thicken(&mut self, _: *mut u8, len: usize) {
+            self.1 += len;
+        }
+    }
+
+    #[test]
+    fn what_blocks_of_several_pages_make_the_heap_grow_by_will_be_filled_and_what_large_ones_do_not() {
+        let told = |len: usize| {
+            let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
+            let mut heap = Heap::new(Told(arena(64 << 20), 0), AnyIndex::EMPTY, shape);
+            (0..(16 << 20) / len).for_each(|_| _ = heap.allocate(Request::of(len)).unwrap());
+            heap.backing.1
+        };
+
+        assert!(told(8_000) > 12 << 20);
+        assert!(told(16_000) > 12 << 20);
+        assert_eq!(told(17_000), 0);
     }
 }

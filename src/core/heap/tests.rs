@@ -4,7 +4,7 @@ use super::draw::{EXACT, TestHeap, arena, assert_sound, draw, empty, heap_with};
 use super::{Coalesce, Fault, Heap, Request, Shape};
 use crate::block::{Block, Tag, WORD};
 use crate::os::PAGE;
-use crate::os::backing::{Backing, HUGE_PAGE, Run};
+use crate::os::backing::{Backing, Run};
 use crate::os::fake::{Arena, Flaky};
 use crate::policy::{AnyIndex, Policy};
 
@@ -385,65 +385,4 @@ fn a_large_request_is_served_where_growth_is_never_adjacent() {
 
     assert!(large.is_some() && aligned.is_some());
     assert!(heap.counts().footprint < 12 << 20, "{}", heap.counts().footprint);
-}
-
-/// What a heap that is large already takes more, the most at a time, for another 8 MiB; as many bytes rest after
-/// so many of them.
-fn steps_of_a_large_heap(has_company: bool, resting: impl Fn(usize) -> usize) -> usize {
-    let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
-    let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
-    if has_company {
-        heap.expect_company();
-    }
-    let mut place = |resting: usize| {
-        let before = heap.counts().footprint;
-        heap.note_resting(resting);
-        heap.allocate(Request::of(10_000)).unwrap();
-        heap.counts().footprint - before
-    };
-    let large = (8 << 20) / 10_000;
-    (0..large).for_each(|_| _ = place(0));
-
-    let steps = (0..large).map(|n| place(resting(n * 10_000)));
-    // What was in use before may still bring a large step.
-    steps.skip(large / 2).max().unwrap()
-}
-
-/// Growths of a heap up to 8 MiB.
-fn growths(has_company: bool) -> u64 {
-    let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, Shape::DEFAULT);
-    if has_company {
-        heap.expect_company();
-    }
-    (0..(8 << 20) / 10_000).for_each(|_| _ = heap.allocate(Request::of(10_000)).unwrap());
-    heap.counts().grows
-}
-
-/// The lock is held for each, and the kernel stops the page faults of all threads.
-#[test]
-fn a_heap_of_several_threads_grows_less_than_half_as_often() {
-    let (alone, in_company) = (growths(false), growths(true));
-
-    assert!(in_company < alone / 2, "{alone} {in_company}");
-}
-
-#[test]
-fn a_large_heap_grows_by_huge_pages_where_more_is_in_use_than_ever() {
-    let filling = steps_of_a_large_heap(false, |_| 0);
-    let creeping = steps_of_a_large_heap(false, |more| more);
-    let sparse = steps_of_a_large_heap(false, |_| 3 << 20);
-
-    assert!(filling > HUGE_PAGE * 9 / 10 && filling <= HUGE_PAGE, "{filling}");
-    assert!(creeping < 256 << 10, "{creeping}");
-    assert!(sparse < 256 << 10, "{sparse}");
-}
-
-/// What one of them has freed, another one does not find so soon.
-#[test]
-fn a_large_heap_of_several_threads_is_full_later_than_that_of_one() {
-    let resting = |_| 1_200_000;
-    let (alone, in_company) = (steps_of_a_large_heap(false, resting), steps_of_a_large_heap(true, resting));
-
-    assert!(alone > HUGE_PAGE * 9 / 10, "{alone}");
-    assert!(in_company <= 512 << 10, "{in_company}");
 }

@@ -155,7 +155,7 @@ settings! {
         "Time between sweeps: what two of them find free goes back to the system."
         |s, v| { s.purge = if v == b"off" { 0 } else { value::milliseconds(v)? }; Some(()) };
     "HUGE" Always "a size, or off" "8M"
-        "A heap that has grown so large grows on in huge pages, where the system has any."
+        "A heap that has grown so large, or twice as large beside other threads, grows on in huge pages, where the system has any."
         |s, v| { s.shape.huge = if v == b"off" { usize::MAX } else { value::size(v)? }; Some(()) };
     "LATE" Always "a size, or off" "16M"
         "A process of one thread whose slabs have grown so large finds most double frees one free later, up to 128 later where it only frees; it never hands a block to two owners."
