@@ -22,9 +22,10 @@ const MOST_GROWTH: usize = 4 << 20;
 /// The least where several threads wait for it, but for a heap of less than sixteen times as much: there it is a
 /// sixteenth.
 const LEAST_SHARED_GROWTH: usize = 256 << 10;
-/// The largest block, in bytes, that will be filled, and the largest if it is a slab: aligned to its own size.
-const LONGEST_FILLED: usize = 16 << 10;
+/// The largest block, in bytes, that will be filled if it is a slab: aligned to its own size.
 const LONGEST_DENSE: usize = 64 << 10;
+/// The largest other one beside threads that wait for each other's page faults; else a page.
+const LONGEST_SHARED: usize = 16 << 10;
 
 /// The end of a segment: the free bytes before the epilogue, if any.
 struct Brink {
@@ -61,7 +62,12 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
             let room = if align > ALIGN { align } else { 0 };
             let whole = OVERHEAD.checked_add(need)?.checked_add(room)?;
             self.stretch(brink.segment, missing - tail, whole)?;
-            if need <= if align == need { LONGEST_DENSE } else { LONGEST_FILLED } {
+            let longest = match self.tending.has_company {
+                _ if align == need => LONGEST_DENSE,
+                true => LONGEST_SHARED,
+                false => PAGE,
+            };
+            if need <= longest {
                 self.expect_growth(brink.segment, tail);
             }
         }
@@ -340,16 +346,18 @@ mod tests {
     }
 
     #[test]
-    fn what_blocks_of_several_pages_make_the_heap_grow_by_will_be_filled_and_what_large_ones_do_not() {
-        let told = |len: usize| {
+    fn what_large_blocks_make_the_heap_grow_by_may_not_be_filled() {
+        let told = |has_company, len: usize| {
             let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
             let mut heap = Heap::new(Told(arena(64 << 20), 0), AnyIndex::EMPTY, shape);
+            heap.tending.has_company = has_company;
             (0..(16 << 20) / len).for_each(|_| _ = heap.allocate(Request::of(len)).unwrap());
             heap.backing.1
         };
 
-        assert!(told(8_000) > 12 << 20);
-        assert!(told(16_000) > 12 << 20);
-        assert_eq!(told(17_000), 0);
+        assert!(told(false, 4_000) > 12 << 20);
+        assert_eq!(told(false, 8_000), 0);
+        assert!(told(true, 16_000) > 12 << 20);
+        assert_eq!(told(true, 17_000), 0);
     }
 }
