@@ -35,11 +35,25 @@ use verbs::Command;
 fn main() -> ExitCode {
     // SAFETY: before any thread: a reader that goes away ends this process as it ends any other.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    outlive_limits();
     match command().map_or_else(answered, Command::run) {
         Ok(status) => ExitCode::from(status),
         Err(fail) => {
             fail.say();
             ExitCode::from(fail.status)
+        }
+    }
+}
+
+/// A file that would grow beyond its limit is an error like any other. What is caught here is not caught in a command
+/// that is run, and what is ignored is.
+fn outlive_limits() {
+    extern "C" fn go_on(_signal: i32) {}
+    let handler: extern "C" fn(i32) = go_on;
+    // SAFETY: before any thread, and the handler does nothing.
+    unsafe {
+        if libc::signal(libc::SIGXFSZ, handler as *const () as usize) == libc::SIG_IGN {
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         }
     }
 }

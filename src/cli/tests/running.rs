@@ -21,6 +21,25 @@ fn the_status_of_the_command_is_the_status() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_is_an_error_here_and_a_signal_for_the_command() {
+    let folder = Folder::new();
+    let file = folder.file("steady.rep");
+    let run = |line: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_heapmm"), &file]);
+        Outcome::of(shell.env("HEAPMM_LIB", library()).output().unwrap())
+    };
+
+    let outcome = run("ulimit -f 1; \"$0\" trace gen steady -o \"$1\"");
+    assert_eq!((outcome.status, outcome.stderr.lines().count()), (1, 1), "{outcome:?}");
+    assert!(outcome.stderr.ends_with("steady.rep: File too large\n"), "{outcome:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    assert_eq!(run("\"$0\" run sh -c 'kill -XFSZ $$'").status, 128 + libc::SIGXFSZ);
+    assert_eq!(run("trap '' XFSZ; \"$0\" run sh -c 'kill -XFSZ $$'").status, 0);
+}
+
+#[test]
 fn stdout_is_the_commands_own_and_the_summary_is_short() {
     let outcome = under_library(&["run", "--", "sh", "-c", "echo data; ls / | sort >/dev/null; true"]);
 
