@@ -282,15 +282,11 @@ impl Allocator {
             }
         }
         // The lines of smaller ones lie one behind the other, and the processor foresees them.
-        let has_line = class::has_line(class);
-        for object in rest {
-            if has_line {
-                mark::expect(*object);
-            }
-            if !bin.push(*object) {
-                self.give(*object);
-            }
+        if class::has_line(class) {
+            rest.iter().for_each(|object| mark::expect(*object));
         }
+        let kept = bin.push_all(rest);
+        rest[kept..].iter().for_each(|object| self.give(*object));
     }
 
     /// Returns an object to its room.
@@ -377,9 +373,7 @@ impl Allocator {
         if old.is_null() {
             return Some(());
         }
-        for object in Magazine::objects(old) {
-            bin.push(*object);
-        }
+        bin.push_all(Magazine::objects(old));
         self.enter()?.free_magazine(old);
         Some(())
     }

@@ -82,6 +82,17 @@ impl Bin {
         slot.inspect(|slot| self.fill(*slot, object)).is_some()
     }
 
+    /// Keeps as many of `objects` as there are slots; how many. The bin is plain.
+    pub fn push_all(&self, objects: &[*mut u8]) -> usize {
+        let (slot, count) = (self.top.get(), objects.len().min(self.room()));
+        if count > 0 {
+            // SAFETY: [X2]: so many slots without an object.
+            unsafe { slot.copy_from_nonoverlapping(objects.as_ptr(), count) };
+            self.top.set(slot.wrapping_add(count));
+        }
+        count
+    }
+
     /// Puts one of the last few objects that is at a multiple of `align`, a power of two, where it is taken next;
     /// whether there is one.
     pub fn raise(&self, align: usize) -> bool {
@@ -328,6 +339,24 @@ mod tests {
     }
 
     /// Those are the moments at which a signal handler, or a thread that asks for figures, may look.
+    #[test]
+    fn as_many_are_put_in_at_once_as_there_are_slots() {
+        let mut filled = filled();
+        filled.magazine.count = 1;
+        let bin = Bin::empty();
+        let objects = [1, 2, 3, 4].map(ptr::without_provenance_mut);
+        assert_eq!(bin.push_all(&objects), 0);
+        bin.load(&raw mut filled.magazine);
+
+        assert_eq!(
+            [bin.push_all(&objects[..1]), bin.push_all(&objects[1..]), bin.push_all(&objects)],
+            [1, 2, 0]
+        );
+
+        assert_eq!([bin.pop(), bin.pop(), bin.pop()].map(|object| object.unwrap().addr()), [3, 2, 1]);
+        assert_eq!(bin.count(), 1);
+    }
+
     #[test]
     fn a_bin_between_two_magazines_counts_as_empty() {
         let (mut old, mut new) = (filled(), filled());
