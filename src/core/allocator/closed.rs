@@ -129,7 +129,8 @@ impl Allocator {
             return self.keep_stirred(object, place, thread);
         }
         if thread.is_own() && self.wake_to_look(thread) {
-            self.keep(object, place);
+            // What was freed before may be in the heap by now, and carry no mark any longer.
+            self.release(object);
             return self.rest_on(thread);
         }
         // SAFETY: an object of a bin has sixteen bytes.
