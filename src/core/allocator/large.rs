@@ -67,15 +67,17 @@ impl Allocator {
             nobody if !nobody.is_own() => self.attach().unwrap_or(nobody),
             own => own,
         };
+        let kept_len = self.tagged_len(payload).filter(|len| !thread.busy.get() && may_be_kept(*len));
+        let Some(len) = kept_len else {
+            return self.release_slow(payload);
+        };
         // A page that is read before it is written costs two faults: many a large buffer was never used.
         // SAFETY: a tagged block has sixteen bytes, and the program has given them up.
         unsafe { payload.cast::<u64>().write_volatile(0) };
         // SAFETY: as above.
-        let is_ours_to_keep = !thread.busy.get() && !unsafe { mark::is_set(payload) };
-        let kept_len = self.tagged_len(payload).filter(|len| is_ours_to_keep && may_be_kept(*len));
-        let Some(len) = kept_len else {
+        if unsafe { mark::is_set(payload) } {
             return self.release_slow(payload);
-        };
+        }
         thread.busy.set(true);
         compiler_fence(Ordering::SeqCst);
         // SAFETY: the program has given it up.
