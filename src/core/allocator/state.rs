@@ -12,9 +12,9 @@ use self::demand::Demand;
 use self::design::Design;
 use self::exchange::worth_a_slab;
 use self::mapped::LEAST_THRESHOLD;
-use super::Grant;
 use super::large::may_rest;
 use super::threads::Threads;
+use super::{Grant, Misuse};
 use crate::block::tag::{self, OWN};
 use crate::block::{ALIGN, Block, Tag, WORD};
 use crate::cache::Magazine;
@@ -31,7 +31,7 @@ use crate::settings::{Fill, Settings};
 use crate::slab::class::{self, LARGEST_SLAB, SLAB_CLASSES};
 use crate::slab::mark;
 use crate::slab::rooms::Rooms;
-use crate::slab::spans::Spans;
+use crate::slab::spans::{Spans, Taken};
 
 /// The heap of the process.
 type ProcessHeap = Heap<System, AnyIndex>;
@@ -199,9 +199,14 @@ impl State {
     fn find_room(&mut self, rooms: &Rooms, len: usize, align: usize) -> Option<Grant> {
         if let Some(class) = self.slab_for(len, align) {
             let mut one = [core::ptr::null_mut()];
-            let got = self.take(rooms, class, &mut one).count;
+            let Taken { count: got, fresh } = self.take(rooms, class, &mut one);
             if got > 0 && one[0].addr().is_multiple_of(align) {
                 // SAFETY: handed out just now.
+                if fresh == 0 && !unsafe { mark::is_set(one[0]) } {
+                    let spoilt = Misuse { call: "malloc", payload: one[0], fault: Fault::Written };
+                    spoilt.report(self.settings.errors);
+                }
+                // SAFETY: as above.
                 unsafe { mark::clear(one[0]) };
                 return Some(Grant::new(one[0], len));
             }

@@ -29,7 +29,6 @@ use super::class::{self, SLAB_CLASSES};
 use super::mark;
 use super::rooms::{GRANULE, Room, Rooms, number_of};
 use crate::block::{ALIGN, Block, WORD, tag};
-use crate::fatal;
 use crate::heap::{Heap, Request};
 use crate::os::PAGE;
 use crate::os::backing::Backing;
@@ -226,8 +225,8 @@ impl Spans {
         Taken { count: got + fresh, fresh }
     }
 
-    /// Takes back the leading ones of `objects` that lie in slabs; how many those were. All are starts of objects of
-    /// one class, and carry the mark. An empty slab returns to the heap.
+    /// Takes back the leading ones of `objects` that lie in slabs and are used; how many those were. All are starts of
+    /// objects of one class, and carry the mark. An empty slab returns to the heap.
     #[inline(always)]
     pub fn give<B: Backing, I: FreeIndex>(
         &mut self,
@@ -242,8 +241,8 @@ impl Spans {
             let Some(granule) = rooms.slab(address) else { break };
             let Row { slab, free } = self.known(granule as u32);
             let number = number_of(class, address);
-            if !free.add(number) {
-                fatal!("double free of {:#x}", address);
+            if number >= slab.carved as usize || !free.add(number) {
+                break;
             }
             slab.low = slab.low.min((number / BITS) as u8);
             slab.used -= 1;

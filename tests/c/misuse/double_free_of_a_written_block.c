@@ -2,22 +2,24 @@
  * back to the heap. */
 #include "misuse.h"
 
-enum { COUNT = 10 };
+enum { COUNT = 1000, LARGE = 50000 };
 
 int main(int argc, char **argv)
 {
-    char *blocks[COUNT];
+    static char *blocks[COUNT];
     size_t size = number(argc, argv), wiped = size < 64 ? size : 64;
-    for (int i = 0; i < COUNT; i++)
+    /* So many small ones that they are a slab's. */
+    int count = size < LARGE ? COUNT : 10;
+    for (int i = 0; i < count; i++)
         blocks[i] = block_of(size);
-    char *block = blocks[COUNT / 2];
+    char *block = blocks[count / 2];
     free(block);
 
     fault_is(block);
     memset(block, 0x41, wiped);
     free(block);
 
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < count; i++)
         if (blocks[i] != block)
             free(blocks[i]);
     malloc_trim(0);

@@ -5,6 +5,9 @@ static char prey[256];
 int main(int argc, char **argv)
 {
     size_t size = number(argc, argv);
+    /* So many small ones that what follows is a slab's. */
+    for (int i = 0; size < 100 && i < 1000; i++)
+        (void)block_of(size);
     char *below = block_of(size), *block = block_of(size), *above = block_of(size);
     size_t usable = malloc_usable_size(block);
     free(block);

@@ -65,12 +65,21 @@ impl State {
         while let [first, rest @ ..] = objects {
             let given = self.spans.give(&mut self.heap, rooms, objects);
             if given == 0 {
-                self.give_cached(*first);
+                self.give_alone(rooms, *first);
                 objects = rest;
             } else {
                 objects = &objects[given..];
             }
         }
+    }
+
+    /// Takes back what a cache held and no slab takes: a tagged block, or an object that is free already.
+    #[cold]
+    fn give_alone(&mut self, rooms: &Rooms, payload: *mut u8) {
+        if rooms.slab(payload.addr()).is_none() {
+            return self.give_cached(payload);
+        }
+        Misuse { call: "free", payload, fault: Fault::Freed }.report(self.settings.errors);
     }
 
     /// Takes back a tagged block that a cache held, once: one that the program wrote to and freed again may be there
