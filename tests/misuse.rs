@@ -245,12 +245,12 @@ bad_calls! {
 /// Where free looks late it is the next one that finds out, or one of the next, or whoever would open the bin.
 #[test]
 fn a_late_free_finds_a_double_free_before_the_block_is_handed_out_twice() {
-    for (place, way) in [0, 10, 20].into_iter().flat_map(|place| (1..8).map(move |way| (place, way))) {
+    for (place, way) in [0, 10, 20].into_iter().flat_map(|place| (1..9).map(move |way| (place, way))) {
         let number = &(place + way).to_string();
         aborts("late_double_free", number, LATE);
         // Told to go on, it is asked twice about the block that is resized: by realloc and at the end. At the end of
         // the process there is nothing to go on with.
-        if ![3, 7].contains(&way) {
+        if ![3, 7, 8].contains(&way) {
             goes_on("late_double_free", number, LATE);
         }
 
@@ -272,6 +272,10 @@ fn a_late_free_finds_a_double_free_before_another_thread_or_the_heap_gets_the_bl
         ("late_double_free_threads", shrinks),
         ("late_double_free_slab", LATE),
     ];
+    for number in ["0", "1", "2"] {
+        aborts("late_double_free_in_a_last_slab", number, LATE);
+        goes_on("late_double_free_in_a_last_slab", number, LATE);
+    }
     for (program, policy) in cases {
         for number in ["0", "1", "20", "150"] {
             aborts(program, number, policy);
@@ -280,14 +284,28 @@ fn a_late_free_finds_a_double_free_before_another_thread_or_the_heap_gets_the_bl
     }
 }
 
-/// Every call comes by the slow side then, and looks as ever. The literal policy would take long to get there.
+/// Every call comes by the slow side then, and looks as ever; one looks after the idle memory first, and what rested with
+/// its mark goes to the heap without. The literal policy would take long to get there.
 #[test]
 fn double_free_beside_idle_memory_aborts() {
     for (size, policy) in [SMALL, MEDIUM, TAGGED].into_iter().flat_map(|size| [(size, DEFAULT), (size, LATE)])
     {
-        aborts("double_free_beside_idle_memory", size, policy);
-        goes_on("double_free_beside_idle_memory", size, policy);
+        for program in ["double_free_beside_idle_memory", "double_free_after_a_rest"] {
+            aborts(program, size, policy);
+            goes_on(program, size, policy);
+        }
     }
+}
+
+#[test]
+fn a_free_of_the_allocators_own_memory_leaves_it_as_it_is() {
+    aborts("invalid_free_of_its_own_memory", "2000", DEFAULT);
+    goes_on("invalid_free_of_its_own_memory", "2000", DEFAULT);
+}
+
+#[test]
+fn double_free_of_an_object_that_was_written_to_is_ignored_on_request() {
+    goes_on("double_free_of_a_written_block", SMALL, DEFAULT);
 }
 
 /// Of what lies on a page that a sparse slab gave back no mark is left.
@@ -324,7 +342,7 @@ corruption! {
     write_after_free_over_the_footer_aborts: "footer_smashed", DEFAULT, TAGGED, LITERAL, SMALL, LITERAL, TAGGED;
     write_after_free_over_the_links_aborts: "links_overwritten", DEFAULT, TAGGED, Some("address-best"), TAGGED, Some("lifo-first"), SMALL, BUDDY, TAGGED;
     double_free_of_a_block_that_was_written_to_aborts: "double_free_of_a_written_block", DEFAULT, SMALL, DEFAULT, MEDIUM, DEFAULT, TAGGED, LATE, SMALL, UNCACHED, SMALL;
-    write_after_free_over_the_key_of_a_cached_object_aborts: "links_overwritten", DEFAULT, SMALL, DEFAULT, MEDIUM;
+    write_after_free_over_the_key_of_a_cached_object_aborts: "links_overwritten", DEFAULT, SMALL, DEFAULT, MEDIUM, UNCACHED, SMALL, FILLED, SMALL;
 }
 
 /// One line of the matrix: a family of misuses and how its cases ended.

@@ -18,6 +18,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::state::State;
 use super::{Allocator, Entry, Misuse};
+use crate::block::Block;
 use crate::cache::Thread;
 use crate::cache::bin::{Bin, Late};
 use crate::heap::Fault;
@@ -120,6 +121,23 @@ impl Allocator {
         }
     }
 
+    /// The block at `payload` does not wait in its bin: if it is free, it carries the mark.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_at(&self, payload: *mut u8) {
+        let tagged = || {
+            self.tagged_len(payload)?;
+            // SAFETY: a used tagged block.
+            unsafe { Block::of_payload(payload).tag() }.class()
+        };
+        let Some(class) = self.rooms.at(payload.addr()).class().or_else(tagged) else { return };
+        let thread = Thread::current();
+        if thread.is_own() && !thread.bins[class].is_plain() && !thread.close() {
+            self.settle(&thread.bins[class]);
+            self.reopen(thread);
+        }
+    }
+
     /// Nothing waits in the bin any longer.
     #[inline]
     pub(super) fn settle(&self, bin: &Bin) {
@@ -141,6 +159,14 @@ impl Allocator {
     pub(super) fn settle_own(&self, state: &mut State, thread: &Thread) {
         if thread.is_own() {
             thread.bins.iter().for_each(|bin| self.settle_in(state, bin));
+        }
+    }
+
+    /// A thread without bins is here, which may give up slabs and take whatever is free.
+    #[inline]
+    pub(super) fn be_no_longer_alone(&self, state: &mut State) {
+        if self.is_vast.swap(false, Ordering::Relaxed) {
+            self.look_for_others(state);
         }
     }
 
@@ -196,12 +222,31 @@ fn withdrawn(state: &State) -> Option<*mut u8> {
 impl Entry<'_> {
     /// Nothing waits in a bin of this thread any longer: it is not marked, and who looks at the heap would take it for
     /// used.
+    #[cold]
+    #[inline(never)]
     pub(super) fn settle_bins(&mut self) {
         if self.was_closed || !self.thread.is_own() {
             return;
         }
         for bin in &self.thread.bins {
             self.allocator.settle_in(&mut self.state, bin);
+        }
+    }
+
+    /// The same for the bin of the object at `payload`, which goes back to its slab now and may be the last of it.
+    #[inline]
+    pub(super) fn look_before(&mut self, payload: *mut u8) {
+        if self.allocator.is_vast.load(Ordering::Relaxed) {
+            self.look_before_in_bin(payload);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_before_in_bin(&mut self, payload: *mut u8) {
+        let Some(class) = self.allocator.rooms.at(payload.addr()).class() else { return };
+        if !self.was_closed && self.thread.is_own() {
+            self.allocator.settle_in(&mut self.state, &self.thread.bins[class]);
         }
     }
 }

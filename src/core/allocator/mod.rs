@@ -148,6 +148,9 @@ impl Allocator {
         if self.reentry.is_pending() {
             self.reentry.drain(self, &mut state);
         }
+        if !thread.is_own() {
+            self.be_no_longer_alone(&mut state);
+        }
         if let Some(recorder) = self.recorder()
             && !recorder.is_on()
         {
@@ -191,6 +194,9 @@ impl Allocator {
         if let Some(kept) = state.forgo_kept() {
             state.give(&self.rooms, &[kept]);
         }
+        if len <= class::LARGEST_SLAB && self.is_vast.load(Ordering::Relaxed) {
+            state.settle_bins();
+        }
         if let Some(grant) = state.allocate(&self.rooms, len, align) {
             return Some(noted(grant));
         }
@@ -215,6 +221,7 @@ impl Allocator {
             return self.reentry.release(payload);
         };
         state.look_after();
+        state.look_before(payload);
         match self.locate(&state, payload) {
             Ok(held) => {
                 self.note(&call);

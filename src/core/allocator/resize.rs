@@ -43,6 +43,9 @@ impl Allocator {
     /// ENOMEM leaves it as it was.
     #[inline]
     pub fn resize(&self, payload: *mut u8, len: usize) -> *mut u8 {
+        if self.is_vast.load(Ordering::Relaxed) {
+            self.look_at(payload);
+        }
         match self.fate(payload, len) {
             Fate::Stays => self.stays(payload, len),
             Fate::Moves(has) => self.move_if_possible(payload, has, len),

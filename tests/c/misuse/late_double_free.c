@@ -1,6 +1,6 @@
 /* A block is freed, then another one, then the first again, where free may look at it late. What finds it out is told
  * by the number: 1 the next free, 2 the next free after malloc has handed the block out, 3 realloc, 4 what comes later,
- * 5 malloc_trim, 6 a walk, 7 the end of the process. Plus ten: the program frees only, and free looks at many blocks
+ * 5 malloc_trim, 6 a walk, 7 the end of the process, 8 realloc to the same length. Plus ten: the program frees only, and free looks at many blocks
  * together, 1 is the frees that fill a magazine. Plus twenty: it does, and the block was freed long before. */
 #include "misuse.h"
 #include "heapmm.h"
@@ -40,6 +40,8 @@ int main(int argc, char **argv)
             again = block_of(SIZE);
     if (way == 3)
         (void)!realloc(block, 100 * SIZE);
+    else if (way == 8)
+        (void)!realloc(block, SIZE);
     else if (way == 5)
         malloc_trim(0);
     else if (way == 6)
