@@ -21,6 +21,8 @@ mod grades;
 mod hollow;
 mod inspect;
 mod objects;
+#[cfg(test)]
+mod tests;
 
 use self::grades::{DRAINING, GRADES};
 use self::hollow::Stage;
