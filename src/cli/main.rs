@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::fail::{Fail, Verdict};
+use crate::show::stream;
 use crate::show::word::printable;
 use verbs::Command;
 
@@ -69,9 +70,11 @@ fn command() -> Result<Command, clap::Error> {
 
 /// What is said instead of a verb: that the command line makes no sense, or the help that it asks for.
 fn answered(error: clap::Error) -> Verdict {
-    let printed = error.print().and_then(|()| std::io::stdout().flush());
-    match error.use_stderr() {
-        true => Ok(Fail::USAGE),
-        false => printed.map(|()| 0).map_err(|error| Fail::output(&error)),
+    if error.use_stderr() {
+        // What cannot be said is lost, as all chatter is.
+        let _ = error.print();
+        return Ok(Fail::USAGE);
     }
+    let printed = stream::stdout().and_then(|mut out| error.print().and_then(|()| out.flush()));
+    printed.map(|()| 0).map_err(|error| Fail::output(&error))
 }

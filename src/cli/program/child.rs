@@ -5,15 +5,16 @@
 //!   kill PID     ──► this process only ──► sent on to the child
 //! ```
 //!
-//! A stream that is closed here is closed there: Rust opens all three on /dev/null before `main` begins.
+//! A stream that was closed here is closed there.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
-use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::fail::{Fail, Verdict, plain};
+use crate::show::stream;
 
 /// The signals that are sent on.
 const SIGNALS: [i32; 8] = [
@@ -41,19 +42,6 @@ const DEADLY: &[(i32, &str)] = named! {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// A signal that came before there was a child, or 0.
 static EARLY: AtomicI32 = AtomicI32::new(0);
-/// The standard streams that were closed when this process began, a bit each.
-static CLOSED: AtomicU8 = AtomicU8::new(0);
-
-/// Constructors run before Rust begins.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static AT_START: extern "C" fn() = note_closed;
-
-extern "C" fn note_closed() {
-    // SAFETY: asks only.
-    let is_closed = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_GETFD) } < 0;
-    CLOSED.store((0..3).filter(is_closed).map(|fd| 1 << fd).sum(), Ordering::Relaxed);
-}
 
 /// Runs `command` to its end, standing between it and all signals; its number and how it ended.
 pub fn run(command: &mut Command) -> Verdict<(u32, ExitStatus)> {
@@ -72,7 +60,7 @@ pub fn run(command: &mut Command) -> Verdict<(u32, ExitStatus)> {
 
 /// Has `command` begin without the streams that this process began without.
 fn leave_closed(command: &mut Command) {
-    let closed = CLOSED.load(Ordering::Relaxed);
+    let closed = stream::closed();
     let close = move || {
         for fd in (0..3).filter(|fd| closed & (1 << fd) != 0) {
             // SAFETY: the child's own, and nothing of it has begun.

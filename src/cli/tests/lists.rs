@@ -59,6 +59,33 @@ fn an_answer_that_cannot_be_written_is_status_1() {
 }
 
 #[test]
+fn an_answer_without_a_stdout_is_status_1() {
+    let folder = Folder::new();
+    let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");
+
+    for verb in [
+        "--version",
+        "--help",
+        "policies",
+        "options",
+        "man",
+        "completions bash",
+        "doctor true",
+        "replay \"$1\"",
+        "replay \"$1\" --format csv",
+        "compare \"$1\"",
+        "step \"$1\"",
+        "trace info \"$1\"",
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" {verb} >&-"), env!("CARGO_BIN_EXE_heapmm"), &file]);
+        let outcome = Outcome::of(shell.env("HEAPMM_LIB", library()).output().unwrap());
+
+        outcome.failure(1, "heapmm: standard output: Bad file descriptor");
+    }
+}
+
+#[test]
 fn a_rule_alone_is_short_for_a_policy() {
     let folder = Folder::new();
     let file = folder.write("a.rep", "1\n1\n2\n1\na 0 1\nf 0\n");

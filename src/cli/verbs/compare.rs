@@ -17,6 +17,7 @@ use crate::play::{advice, table};
 use crate::show::chatter::chat;
 use crate::show::file::{Place, is_same};
 use crate::show::progress::Progress;
+use crate::show::stream;
 use crate::show::table::Format;
 use crate::trace::Trace;
 use crate::trace::survey::Survey;
@@ -74,7 +75,8 @@ impl Compare {
         let advice = advice::of(&scores, rules.live);
         let printed = super::print(&table, self.format).and_then(|()| match (self.format, &columns) {
             (Format::Text, None) => {
-                writeln!(std::io::stdout(), "\n{advice}").map_err(|error| Fail::output(&error))
+                let written = stream::stdout().and_then(|mut out| writeln!(out, "\n{advice}"));
+                written.map_err(|error| Fail::output(&error))
             }
             _ => Ok(()),
         });

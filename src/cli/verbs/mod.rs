@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::fail::{Fail, Verdict};
 use crate::show::colour::Ink;
+use crate::show::stream;
 use crate::show::table::{Format, Table};
 
 /// The malloc that explains itself: runs programs under it, replays traces, compares policies.
@@ -73,7 +74,9 @@ impl Command {
 
 /// Prints `table` on stdout.
 fn print(table: &Table, format: Format) -> Verdict<()> {
-    let stdout = std::io::stdout();
-    let ink = Ink::of(&stdout);
-    table.print(&mut stdout.lock(), format, ink).map_err(|error| Fail::output(&error))
+    let printed = stream::stdout().and_then(|mut out| {
+        let ink = Ink::of(&out);
+        table.print(&mut out, format, ink)
+    });
+    printed.map_err(|error| Fail::output(&error))
 }

@@ -13,6 +13,7 @@ use crate::play::{catalogue, table};
 use crate::show::chatter::chat;
 use crate::show::number::{count, percent};
 use crate::show::progress::Progress;
+use crate::show::stream;
 use crate::show::table::{Cell, Format};
 use crate::show::word::{argument, printable};
 use crate::trace::Trace;
@@ -56,7 +57,7 @@ impl Replay {
     }
 
     fn print_text(&self, score: &Score, survey: &Survey) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = stream::stdout()?;
         let file = self.file.to_string_lossy();
         let file = printable(&file);
         writeln!(out, "{}  {file}  {} operations", score.policy, count(survey.events))?;

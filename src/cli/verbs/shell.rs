@@ -13,6 +13,7 @@ use heapmm_core::settings::{PAGES, Page};
 use super::Command;
 use crate::fail::{Fail, Verdict};
 use crate::show::file::Draft;
+use crate::show::stream;
 
 /// Print the completions for a shell.
 #[derive(Debug, Args)]
@@ -34,8 +35,7 @@ impl Completions {
     pub fn run(self) -> Verdict {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Command::command(), "heapmm", &mut text);
-        std::io::stdout().write_all(&text).map_err(|error| Fail::output(&error))?;
-        Ok(0)
+        print(&text)
     }
 }
 
@@ -43,8 +43,7 @@ impl Manual {
     pub fn run(self) -> Verdict {
         let command = Command::command();
         let Some(folder) = self.all else {
-            std::io::stdout().write_all(&page(command, true)?).map_err(|error| Fail::output(&error))?;
-            return Ok(0);
+            return print(&page(command, true)?);
         };
         let verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
         Draft::write(&folder.join("heapmm.1"), &page(command, true)?)?;
@@ -54,6 +53,11 @@ impl Manual {
         }
         Ok(0)
     }
+}
+
+fn print(text: &[u8]) -> Verdict {
+    let written = stream::stdout().and_then(|mut out| out.write_all(text));
+    written.map(|()| 0).map_err(|error| Fail::output(&error))
 }
 
 /// One page; the main one has the settings and the policies of the library too.

@@ -12,6 +12,7 @@ use crate::play::player::{Player, Rules};
 use crate::play::{catalogue, drawing};
 use crate::show::colour::Ink;
 use crate::show::number::some;
+use crate::show::stream;
 use crate::trace::{Event, Kind};
 
 /// Play a small trace one operation at a time and draw the heap after each.
@@ -60,7 +61,7 @@ impl Step {
             let what = format!("{last} operations are too many to draw; --from and --to choose some");
             return Err(Fail::usage(what));
         }
-        let mut out = std::io::stdout().lock();
+        let mut out = stream::stdout().map_err(|error| Fail::output(&error))?;
         let ink = Ink::of(&out);
         let (mut at, mut show, mut result) = (0, self.from, Ok(()));
         trace.each(&mut |events| {
