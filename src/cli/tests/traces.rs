@@ -5,9 +5,9 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use common::{Folder, command, heapmm};
+use common::{Folder, command, heapmm, library};
 
 #[test]
 fn every_recipe_survives_the_way_to_hmt_and_back() {
@@ -80,6 +80,29 @@ fn a_trace_cut_off_at_any_byte_is_played_as_far_as_it_goes() {
     let outcome = heapmm(["replay", &shorter]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(outcome.stderr.contains("cut off: 144000 events are readable"), "{outcome:?}");
+}
+
+#[test]
+fn an_import_of_a_trace_that_is_cut_off_says_so() {
+    let folder = Folder::new();
+    let (text, packed, raw) = (folder.file("a.rep"), folder.file("a.hmt"), folder.file("raw.hmt"));
+    heapmm(["trace", "gen", "random", "-o", &text]).success();
+    heapmm(["import", &text, "-o", &packed]).success();
+    let mut recorded = Command::new("ls");
+    recorded.arg("/").env("LD_PRELOAD", library()).env("HEAPMM_TRACE", &raw).stdout(Stdio::null());
+    assert!(recorded.status().unwrap().success());
+
+    for (name, file, len) in [("cut.hmt", &packed, 3000), ("cut.raw", &raw, 2000)] {
+        let cut = folder.write(name, &fs::read(file).unwrap()[..len]);
+        let info = heapmm(["trace", "info", &cut]);
+        let imported = heapmm(["import", &cut, "-o", &folder.file("b.hmt")]);
+
+        let note = info.stderr.lines().next().unwrap();
+        assert!(note.contains(&format!("{name}: cut off: ")), "{info:?}");
+        assert_eq!(imported.stderr.lines().next(), Some(note), "{imported:?}");
+        assert_eq!((imported.status, imported.stderr.lines().count()), (0, 2), "{imported:?}");
+    }
+    assert_eq!(heapmm(["import", &raw, "-o", &folder.file("b.hmt")]).stderr.lines().count(), 1);
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Import {
                     format!("{file}: a whole .hmt trace already; nothing to import"),
                 ));
             }
+            tell_cut(&trace);
             (trace, Losses::default())
         };
         Survey::of(&trace)?;
@@ -67,12 +68,17 @@ impl Export {
     pub fn run(self) -> Verdict {
         let place = output_of(&self.file, &self.output)?;
         let trace = Trace::open(&self.file)?;
-        if let Some(note) = trace.note() {
-            chat!("heapmm: {}: {note}", self.file.display());
-        }
+        tell_cut(&trace);
         let survey = write_rep(&trace, place.draft()?)?;
         chat!("{}: {}", self.output.display(), some(survey.events, "operation"));
         Ok(0)
+    }
+}
+
+/// Says how much of `trace` is readable, if its file is not whole.
+pub fn tell_cut(trace: &Trace) {
+    if let Some(note) = trace.note() {
+        chat!("heapmm: {}: {note}", trace.path().display());
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::convert::tell_cut;
 use super::policies;
 use crate::fail::{Fail, Verdict};
 use crate::play::player::{self, Rules};
@@ -75,9 +76,7 @@ impl Replay {
 pub fn opened(path: &std::path::Path) -> Verdict<(Trace, Survey)> {
     let trace = Trace::open(path)?;
     let survey = Survey::of(&trace)?;
-    if let Some(note) = trace.note() {
-        chat!("heapmm: {}: {note}", path.display());
-    }
+    tell_cut(&trace);
     if survey.events == 0 {
         return Err(Fail::new(Fail::IO, format!("{}: no operations to play", path.display())));
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::convert::tell_cut;
 use crate::fail::{Fail, Verdict};
 use crate::show::chatter::chat;
 use crate::show::file::Draft;
@@ -112,9 +113,7 @@ impl Info {
     fn run(self) -> Verdict {
         let trace = Trace::open(&self.file)?;
         let survey = Survey::of(&trace)?;
-        if let Some(note) = trace.note() {
-            chat!("heapmm: {}: {note}", self.file.display());
-        }
+        tell_cut(&trace);
         let mut table = Table::new("trace", &[("figure", "figure"), ("value", "value")]);
         let rows = [
             ("events", Cell::Count(survey.events)),

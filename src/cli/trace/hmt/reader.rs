@@ -97,11 +97,22 @@ impl<B: Deref<Target = [u8]>> Reader<B> {
 
     /// What a reader should know about a file that is not whole.
     pub fn note(&self) -> Option<String> {
-        if self.whole || self.is_raw() {
-            return None;
-        }
-        let events: usize = self.chunks.iter().map(|chunk| chunk.events).sum();
+        let events: usize = match self.is_raw() {
+            false if self.whole => return None,
+            false => self.chunks.iter().map(|chunk| chunk.events).sum(),
+            true => self.chunks.last().filter(|chunk| chunk.cut).and_then(|_| self.count())?,
+        };
         Some(format!("cut off: {events} events are readable"))
+    }
+
+    /// The events of the file, if all of them are sound.
+    fn count(&self) -> Option<usize> {
+        let mut sum = 0;
+        let counted = self.each(&mut |events| {
+            sum += events.len();
+            true
+        });
+        counted.ok().map(|_| sum)
     }
 
     /// Hands all events to `see` in order, a chunk at a time, until it says `false`; what was lost.
