@@ -4,6 +4,15 @@
 set -eu
 library=${1:-$(dirname "$0")/../target/release/libheapmm.so}
 
+if [ ! -r "$library" ]; then
+    echo "fast-paths: there is no $library; run make first" >&2
+    exit 1
+fi
+if ! nm -D --defined-only "$library" 2>/dev/null | grep -q ' heapmm_version$'; then
+    echo "fast-paths: $library is not the library of heapmm" >&2
+    exit 1
+fi
+
 check() {
     objdump -d --no-show-raw-insn "$library" | awk -v at="$1" -v most="$2" '
         $1 == at && NF == 2 && $2 ~ /^</ { inside = 1; next }

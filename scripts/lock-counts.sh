@@ -11,9 +11,21 @@ for tool in valgrind gcc objdump addr2line; do
     command -v $tool >/dev/null || { echo "lock-counts: $tool is not installed (scripts/setup.sh installs it)" >&2; exit 1; }
 done
 out=target/locks
+rows=${*:-server/1 server/4 batch/4 uneven/4 phases/4 churn/4}
+mkdir -p $out
+gcc -O2 -pthread -o $out/threads bench/load/threads.c -lm
+for row in $rows; do
+    # The least of its work, to see whether it has any.
+    case ${row#*/} in
+        *[!0-9]*) false ;;
+        *) $out/threads "${row%/*}" 0 "${row#*/}" >/dev/null 2>&1 ;;
+    esac || {
+        echo "lock-counts: $row is no row; one is a name and a number of threads: server/4" >&2
+        exit 2
+    }
+done
 CARGO_TARGET_DIR=$out CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 cargo build --quiet --release -p heapmm
 library=$PWD/$out/release/libheapmm.so
-gcc -O2 -pthread -o $out/threads bench/load/threads.c -lm
 
 # Every instruction that takes a lock, and which: what the depot's source was inlined around, or the state's.
 objdump -d --no-show-raw-insn "$library" | awk '/lock cmpxchg/ { sub(":", "", $1); print "0x" $1 }' >$out/takes
@@ -29,20 +41,18 @@ for name in malloc free; do
 done >>$out/kinds
 
 printf '%-16s %12s %12s %12s\n' row calls state depot
-for row in "${@:-server/1 server/4 batch/4 uneven/4 phases/4 churn/4}"; do
-    for one in $row; do
-        rm -f $out/counts
-        valgrind --tool=callgrind --dump-instr=yes --dump-line=no --compress-pos=no --compress-strings=no \
-            --callgrind-out-file=$out/counts --trace-children=yes \
-            env LD_PRELOAD="$library" $out/threads "${one%/*}" 0.2 "${one#*/}" >/dev/null 2>$out/log
-        awk -v row="$one" '
-            NR == FNR { kind[$1] = $2; next }
-            /^ob=/ { ours = /libheapmm/ }
-            /^calls=/ { getline; next }
-            ours && $1 in kind { count[kind[$1]] += $2 }
-            END {
-                million = count["call"] / 1e6
-                printf "%-16s %12d %12.0f %12.0f\n", row, count["call"], count["state"] / million, count["depot"] / million
-            }' $out/kinds $out/counts
-    done
+for row in $rows; do
+    rm -f $out/counts
+    valgrind --tool=callgrind --dump-instr=yes --dump-line=no --compress-pos=no --compress-strings=no \
+        --callgrind-out-file=$out/counts --trace-children=yes \
+        env LD_PRELOAD="$library" $out/threads "${row%/*}" 0.2 "${row#*/}" >/dev/null 2>$out/log
+    awk -v row="$row" '
+        NR == FNR { kind[$1] = $2; next }
+        /^ob=/ { ours = /libheapmm/ }
+        /^calls=/ { getline; next }
+        ours && $1 in kind { count[kind[$1]] += $2 }
+        END {
+            million = count["call"] / 1e6
+            printf "%-16s %12d %12.0f %12.0f\n", row, count["call"], count["state"] / million, count["depot"] / million
+        }' $out/kinds $out/counts
 done

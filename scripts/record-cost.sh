@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # What recording costs: processor time of a program that is recorded, against the same under the library alone
-# (the least of five runs each, in turn), and bytes of the finished trace for each event.
-# Bars: twice the time, four bytes. Programs that are missing are left out. Usage: record-cost.sh [rounds]
+# (the least of as many runs each as there are rounds, in turn), and bytes of the finished trace for each event.
+# Bars: twice the time, four bytes. Programs that are missing are left out. Usage: record-cost.sh [rounds]; five
+# if none is said.
 set -eu
-rounds=${1:-5}
+rounds=${1-5}
+case $rounds in
+    '' | *[!0-9]* | 0*) echo "record-cost: '$rounds' is no number of rounds; it takes 1 or more" >&2; exit 2 ;;
+esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 built=${CARGO_TARGET_DIR:-$root/target}/release
 folder=$(mktemp -d)
