@@ -8,6 +8,7 @@ use crate::place;
 use crate::result::median;
 use crate::svg::{Anchor, Svg, colour};
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -19,20 +20,20 @@ pub struct Options {
     /// Sides to measure, separated by commas
     #[arg(long = "peer", id = "growth_peer", value_delimiter = ',')]
     peer: Vec<String>,
-    /// Curves to measure: live, server, batch, age
-    #[arg(long, value_delimiter = ',')]
+    /// Curves to measure, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(names()))]
     curve: Vec<String>,
     /// Rounds per point; age and 1 GB or more have one
-    #[arg(long = "rounds", id = "growth_rounds", default_value_t = 3)]
+    #[arg(long = "rounds", id = "growth_rounds", default_value_t = 3, value_parser = crate::rounds())]
     rounds: usize,
     /// The largest live heap, in MB
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     max_live: u32,
     /// Operations of the aging curve; the full length is 1e9
     #[arg(long, default_value_t = 1e8)]
     aging_ops: f64,
     /// Seconds after which one side's aging ends early
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=MOST_SECONDS))]
     seconds: u32,
     /// Where the results go
     #[arg(long = "out", id = "growth_out")]
@@ -82,6 +83,14 @@ const CURVES: &[Curve] = &[
     },
 ];
 
+/// The curves, each once: one may have two panels.
+fn names() -> impl Iterator<Item = &'static str> {
+    CURVES.iter().filter(|curve| !curve.memory).map(|curve| curve.name)
+}
+
+/// A day.
+const MOST_SECONDS: i64 = 86_400;
+
 const LIVE: [u32; 7] = [1, 4, 16, 64, 256, 1024, 4096];
 const THREADS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
@@ -91,9 +100,6 @@ pub fn run(options: &Options) -> Result<()> {
     let live: Vec<u32> = LIVE.into_iter().filter(|size| *size <= options.max_live && wants("live")).collect();
     let loads: Vec<&'static str> = ["server", "batch"].into_iter().filter(|name| wants(name)).collect();
     let steps = live.len() + loads.len() * THREADS.len() + usize::from(wants("age"));
-    if steps == 0 {
-        bail!("no curve is chosen: live, server, batch, age");
-    }
     let bar = ProgressBar::new((steps * sides.len()) as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} (left: {eta}) {msg}") {
         bar.set_style(style);

@@ -27,6 +27,7 @@ mod svg;
 mod table;
 
 use anyhow::{Result, bail};
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use forge::Side;
 use peer::{PEERS, Peer};
@@ -69,7 +70,7 @@ struct RunOptions {
     #[arg(long, value_delimiter = ',')]
     peer: Vec<String>,
     /// Rounds per row
-    #[arg(long)]
+    #[arg(long, value_parser = rounds())]
     rounds: Option<usize>,
     /// Two rounds, a quarter of the work, the newest version of each peer only
     #[arg(long)]
@@ -86,6 +87,11 @@ struct RunOptions {
     /// Where the results go
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+/// How often anything may be measured: a median of nothing is nothing.
+pub fn rounds() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1000)
 }
 
 fn main() -> ExitCode {
