@@ -42,7 +42,8 @@ fn a_trace_by_mtrace_is_imported() {
 fn a_broken_text_gets_one_line_with_its_place() {
     let folder = Folder::new();
     let cases = [
-        ("", "line 1: the file ends before the suggested heap size"),
+        ("", "a.rep: the file is empty"),
+        ("\n", "line 1: the file ends before the suggested heap size"),
         ("#!/bin/sh\n", "line 1: '#!/bin/sh' should be the suggested heap size; is this a .rep trace?"),
         ("1\n1\n1\n1\nx 0 1\n", "line 5: 'x 0 1': an operation is"),
         ("1\n1\n1\n1\nf 0\n", "line 5: id 0 is not allocated"),
@@ -60,6 +61,20 @@ fn a_trace_that_is_not_there_is_a_line_and_status_1() {
     heapmm(["replay", "/nowhere/a.rep"]).failure(1, "/nowhere/a.rep: No such file or directory");
     heapmm(["replay", "/"]).failure(1, "/: a directory, not a trace");
     heapmm(["import", "/dev/null", "-o", "/nowhere/a.hmt"]).failure(1, "");
+}
+
+#[test]
+fn what_is_no_regular_file_is_told_and_not_waited_for() {
+    let folder = Folder::new();
+    let pipe = folder.file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+
+    for verb in ["replay", "compare", "step"] {
+        heapmm([verb, "/dev/null"]).failure(1, "/dev/null: not a regular file");
+        heapmm([verb, &pipe]).failure(1, "pipe: not a regular file");
+    }
+    heapmm(["import", &pipe, "-o", &folder.file("a.hmt")]).failure(1, "pipe: not a regular file");
+    heapmm(["trace", "info", &folder.write("a.hmt", "")]).failure(1, "a.hmt: the file is empty");
 }
 
 #[test]

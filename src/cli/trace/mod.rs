@@ -120,6 +120,9 @@ impl Trace {
     /// Opens the file at `file`, called `path` in messages.
     pub fn called(file: &Path, path: &Path) -> Verdict<Self> {
         let bytes = map(file)?;
+        if bytes.is_empty() {
+            return Err(Fail::new(Fail::IO, format!("{}: the file is empty", path.display())));
+        }
         let source = if bytes.starts_with(&hmt::MAGIC) {
             let reader = hmt::reader::Reader::open(bytes).map_err(|error| error.at(path))?;
             Source::Hmt(reader)
@@ -183,10 +186,14 @@ impl Trace {
 
 /// The content of a file without reading it; an empty one is fine.
 pub fn map(path: &Path) -> Verdict<Mmap> {
-    let file = File::open(path).map_err(|error| Fail::io(path, &error))?;
-    if file.metadata().is_ok_and(|data| data.is_dir()) {
-        return Err(Fail::new(Fail::IO, format!("{}: a directory, not a trace", path.display())));
+    let failed = |error| Fail::io(path, &error);
+    // Before it is opened: of a pipe that would wait for somebody who writes.
+    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "a directory, not a trace" } else { "not a regular file" };
+        return Err(Fail::new(Fail::IO, format!("{}: {what}", path.display())));
     }
+    let file = File::open(path).map_err(failed)?;
     // SAFETY: a file that somebody cuts short meanwhile ends this process with SIGBUS, no more.
-    unsafe { Mmap::map(&file) }.map_err(|error| Fail::io(path, &error))
+    unsafe { Mmap::map(&file) }.map_err(failed)
 }
