@@ -55,7 +55,12 @@ pub fn read(text: &[u8]) -> Result<Vec<Event>, Broken> {
             if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
                 return Broken::new(at, "no text; this is neither a .rep nor a .hmt trace");
             }
-            Broken::new(at, format!("'{}' should be the {what}; is this a .rep trace?", shown(line)))
+            match excess(line) {
+                Some(excess) => Broken::new(at, format!("'{}' as the {what}: {excess}", shown(line))),
+                None => {
+                    Broken::new(at, format!("'{}' should be the {what}; is this a .rep trace?", shown(line)))
+                }
+            }
         });
         value.map(|value| (at, value))
     };
@@ -67,10 +72,8 @@ pub fn read(text: &[u8]) -> Result<Vec<Event>, Broken> {
     let mut events = Vec::with_capacity(ops.min(text.len() as u64 / 4) as usize);
     let mut places = Vec::with_capacity(events.capacity());
     for (at, line) in lines {
-        events.push(operation(line).ok_or_else(|| {
-            let form = "an operation is 'a id size', 'r id size' or 'f id'";
-            Broken::new(at, format!("'{}': {form}", shown(line)))
-        })?);
+        let event = operation(line).map_err(|why| Broken::new(at, format!("'{}': {why}", shown(line))))?;
+        events.push(event);
         places.push(at);
     }
     check(&head, &mut events, &places)?;
@@ -92,21 +95,36 @@ fn whole(word: &[u8]) -> Option<u64> {
     word.iter().try_fold(0u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
-fn operation(line: &[u8]) -> Option<Event> {
+/// What is wrong with a word of digits that is no number here.
+fn excess(word: &[u8]) -> Option<&'static str> {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then_some(if digits.len() < word.len() { "a negative number" } else { TOO_LARGE })
+}
+
+const TOO_LARGE: &str = "a number that is too large";
+
+const FORM: &str = "an operation is 'a id size', 'r id size' or 'f id'";
+
+/// The operation of a line, or what is wrong with it.
+fn operation(line: &[u8]) -> Result<Event, &'static str> {
+    let number = |word| whole(word).ok_or_else(|| excess(word).unwrap_or(FORM));
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let kind = match words.next()? {
-        b"a" => Kind::Allocate,
-        b"r" => Kind::Resize,
-        b"f" => Kind::Free,
-        _ => return None,
+    let kind = match words.next() {
+        Some(b"a") => Kind::Allocate,
+        Some(b"r") => Kind::Resize,
+        Some(b"f") => Kind::Free,
+        _ => return Err(FORM),
     };
-    let id = words.next()?;
-    if kind == Kind::Free && id == b"-1" {
-        return words.next().is_none().then_some(Event::of(Kind::FreeNull, 0, 0));
-    }
-    let id = u32::try_from(whole(id)?).ok()?;
-    let len = if kind == Kind::Free { 0 } else { whole(words.next()?)? };
-    words.next().is_none().then_some(Event::of(kind, id, len))
+    let id = words.next().ok_or(FORM)?;
+    let event = if kind == Kind::Free && id == b"-1" {
+        Event::of(Kind::FreeNull, 0, 0)
+    } else {
+        let id = u32::try_from(number(id)?).map_err(|_| TOO_LARGE)?;
+        let len = if kind == Kind::Free { 0 } else { number(words.next().ok_or(FORM)?)? };
+        Event::of(kind, id, len)
+    };
+    if words.next().is_none() { Ok(event) } else { Err(FORM) }
 }
 
 /// Whether the events keep to the header and to each other. Ids are numbered anew, in the order in
@@ -243,6 +261,23 @@ mod tests {
         assert_eq!(complaint("1\n1\n3\n1\na 0 1\nf 0\nf 0\n").what, "id 0 is not allocated");
         assert_eq!(complaint("1\n1\n2\n1\na 0 1\na 0 1\n").what, "id 0 is allocated already");
         assert_eq!(complaint("1\n9\n2\n1\na 0 1\nf 0\n").line, 2);
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_or_negative_is_called_so() {
+        let huge = "9".repeat(20);
+        let complaint = |text: String| read(text.as_bytes()).unwrap_err().what;
+
+        assert_eq!(complaint("-5\n1\n1\n1\n".into()), "'-5' as the suggested heap size: a negative number");
+        assert_eq!(
+            complaint(format!("1\n{huge}\n1\n1\n")),
+            format!("'{huge}' as the number of ids: {TOO_LARGE}")
+        );
+        assert_eq!(complaint("1\n1\n1\n1\na 0 -5\n".into()), "'a 0 -5': a negative number");
+        for operation in [format!("a 0 {huge}"), "a 4294967296 1".into(), format!("f {huge}")] {
+            let text = format!("1\n1\n1\n1\n{operation}\n");
+            assert_eq!(complaint(text), format!("'{operation}': {TOO_LARGE}"));
+        }
     }
 
     proptest! {
