@@ -19,6 +19,12 @@ const MARK: &str = "heapmm_version";
 /// The library as an absolute path; status 125 if there is none.
 pub fn path() -> Verdict<PathBuf> {
     if let Some(named) = env::var_os("HEAPMM_LIB") {
+        if named.is_empty() {
+            return Err(Fail::new(
+                Fail::OWN,
+                "HEAPMM_LIB is empty: it should name the library, or not be set",
+            ));
+        }
         let named = PathBuf::from(named);
         let path = named.canonicalize().ok().filter(|path| path.is_file());
         let missing = || Fail::new(Fail::OWN, format!("HEAPMM_LIB: no file at {}", named.display()));
@@ -30,8 +36,8 @@ pub fn path() -> Verdict<PathBuf> {
     let found = places.into_iter().find_map(|path| path.canonicalize().ok());
     let missing = || {
         let place = folder.display();
-        let words = format!("{NAME} is neither in {place} nor in {place}/../lib; HEAPMM_LIB can name it");
-        Fail::new(Fail::OWN, words)
+        let words = format!("{NAME} is not in {place}, nor in ../lib or ../lib64 from there");
+        Fail::new(Fail::OWN, format!("{words}; HEAPMM_LIB can name it"))
     };
     checked(found.ok_or_else(missing)?)
 }

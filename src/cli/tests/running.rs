@@ -126,20 +126,32 @@ fn an_unknown_option_before_the_command_is_no_program() {
     assert_eq!((own.status, own.stdout.as_str()), (0, "--polcy -o --leaks\n"), "{own:?}");
 }
 
+/// A copy without the library beside it, made by another process, so that it is not busy.
+fn copy_of_command(folder: &Folder) -> String {
+    let copy = folder.file("heapmm");
+    let copied = std::process::Command::new("cp").args([env!("CARGO_BIN_EXE_heapmm"), &copy]).status();
+    assert!(copied.unwrap().success());
+    copy
+}
+
 #[test]
 fn a_library_that_is_not_there_is_125() {
     let output = command(["run", "true"]).env("HEAPMM_LIB", "/nowhere/libheapmm.so").output().unwrap();
 
     Outcome::of(output).failure(125, "HEAPMM_LIB: no file at /nowhere/libheapmm.so");
+    let empty = command(["run", "true"]).env("HEAPMM_LIB", "").output().unwrap();
+    Outcome::of(empty).failure(125, "HEAPMM_LIB is empty: it should name the library");
+    let folder = Folder::new();
+    let copy = copy_of_command(&folder);
+    let alone = std::process::Command::new(copy).args(["run", "true"]).env_remove("HEAPMM_LIB").output();
+    Outcome::of(alone.unwrap())
+        .failure(125, ", nor in ../lib or ../lib64 from there; HEAPMM_LIB can name it");
 }
 
 #[test]
 fn a_command_that_runs_another_hands_the_library_on() {
     let folder = Folder::new();
-    // A copy without the library beside it, made by another process, so that it is not busy.
-    let copy = folder.file("heapmm");
-    let copied = std::process::Command::new("cp").args([env!("CARGO_BIN_EXE_heapmm"), &copy]).status();
-    assert!(copied.unwrap().success());
+    let copy = copy_of_command(&folder);
 
     let outcome = under_library(&["run", "--", &copy, "run", "--", "sh", "-c", "echo data; exit 3"]);
 
