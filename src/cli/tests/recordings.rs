@@ -54,6 +54,22 @@ fn a_recorded_program_keeps_its_status_and_its_output() {
 }
 
 #[test]
+fn nothing_is_suggested_where_there_is_nothing_to_play() {
+    let folder = Folder::new();
+    let (program, target) = (folder.file("idle"), folder.file("a.hmt"));
+    compile("int main(void) { return 0; }", &program, &[]);
+
+    let idle = under_library(&["record", "-o", &target, "--", &program]);
+    let thrown = under_library(&["record", "-o", "/dev/null", "--", "ls", "/"]);
+    let run = under_library(&["run", "--trace", "/dev/null", "--", "ls", "/"]);
+
+    assert_eq!(idle.stderr, format!("{target}: 0 events\n"));
+    assert_eq!((thrown.status, thrown.stderr.lines().count()), (0, 1), "{thrown:?}");
+    assert!(thrown.stderr.starts_with("/dev/null: "), "{thrown:?}");
+    assert!(run.stderr.contains("next:  heapmm record -o ls.hmt -- ls /"), "{run:?}");
+}
+
+#[test]
 fn a_trace_has_the_calls_of_the_program_and_can_be_replayed() {
     let folder = Folder::new();
     let (program, target) = (program(&folder), folder.file("a.hmt"));

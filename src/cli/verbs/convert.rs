@@ -90,8 +90,8 @@ fn output_of(file: &Path, output: &Path) -> Verdict<Place> {
     Place::new(output)
 }
 
-/// Writes `trace` to `draft`, packed, and says so on stderr, with what was lost on the way to it.
-pub fn pack(trace: &Trace, before: Losses, draft: Draft) -> Verdict<()> {
+/// Writes `trace` to `draft`, packed, and says so on stderr, with what was lost on the way to it; its events.
+pub fn pack(trace: &Trace, before: Losses, draft: Draft) -> Verdict<u64> {
     let output = draft.target().to_owned();
     let failed = |error| Fail::io(&output, &error);
     let mut writer = Writer::new(draft, &trace.origin().unwrap_or_default()).map_err(failed)?;
@@ -104,7 +104,7 @@ pub fn pack(trace: &Trace, before: Losses, draft: Draft) -> Verdict<()> {
     draft.flush().map_err(failed)?;
     draft.finish()?;
     tell(&output, events, before.and(losses));
-    Ok(())
+    Ok(events)
 }
 
 /// Says that the trace stands at `output`, with its `events` and what was lost.

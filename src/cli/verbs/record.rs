@@ -60,10 +60,10 @@ impl Record {
             return Err(Fail::new(child::code(status), line));
         }
         let kept = recording.keep(pid);
-        if kept.is_ok() {
+        if let Ok(true) = kept {
             chat!("next:  heapmm compare {}", argument(&self.output));
         }
-        Ok(fail::after(child::code(status), [kept]))
+        Ok(fail::after(child::code(status), [kept.map(|_| ())]))
     }
 }
 
@@ -118,8 +118,8 @@ impl Recording {
         Ok(())
     }
 
-    /// Packs what the processes left, that of process `pid` as the main trace.
-    pub fn keep(mut self, pid: u32) -> Verdict<()> {
+    /// Packs what the processes left, that of process `pid` as the main trace; whether that one can be played.
+    pub fn keep(mut self, pid: u32) -> Verdict<bool> {
         let packed = self.ahead.take().and_then(Ahead::finish);
         let files = self.left().map_err(|error| Fail::new(Fail::OWN, plain(&error)))?;
         let last = files.iter().filter(|file| file.pid == pid).max_by_key(|file| file.number);
@@ -132,7 +132,7 @@ impl Recording {
             tell_running(&self.running(&files));
         }
         let mut kept = match last.is_some_and(Left::has_begun) {
-            true => Ok(()),
+            true => Ok(false),
             false => Err(nothing("the command could not write its trace")),
         };
         for file in files.iter().filter(|file| file.has_begun()) {
@@ -141,7 +141,8 @@ impl Recording {
                 let place = if is_main { self.place.take() } else { None };
                 let draft = place.map_or_else(|| Draft::new(&self.beside(file)), Place::draft);
                 let packed = packed.as_ref().filter(|packed| packed.raw == file.path);
-                kept = kept.and(draft.and_then(|draft| keep(&file.path, packed, draft)));
+                let played = draft.and_then(|draft| keep(&file.path, packed, draft));
+                kept = kept.and_then(|main| Ok(main | (played? && is_main)));
             }
             // It is large, and its folder goes away in any case.
             let _ = fs::remove_file(&file.path);
@@ -229,19 +230,26 @@ fn make_room(folder: &Path) -> io::Result<()> {
 }
 
 /// Packs the trace that a process left in `file`, unless it is `packed` already. Where there is no room to, it
-/// becomes the trace as it was recorded: every verb reads it.
-fn keep(file: &Path, packed: Option<&Packed>, draft: Draft) -> Verdict<()> {
+/// becomes the trace as it was recorded: every verb reads it. Whether there is something to play then.
+fn keep(file: &Path, packed: Option<&Packed>, draft: Draft) -> Verdict<bool> {
     let (target, is_special) = (draft.target().to_owned(), draft.is_special());
     if let Some(packed) = packed.filter(|packed| !is_special && fs::rename(&packed.file, &target).is_ok()) {
         tell(&target, packed.events, packed.losses);
-        return Ok(());
+        return Ok(packed.events > 0);
     }
     let trace = Trace::called(file, &target)?;
-    let Err(fail) = pack(&trace, Losses::default(), draft) else { return Ok(()) };
+    let fail = match pack(&trace, Losses::default(), draft) {
+        Ok(events) => return Ok(events > 0 && !is_special),
+        Err(fail) => fail,
+    };
     if is_special || fs::rename(file, &target).is_err() {
         return Err(fail);
     }
-    trace.each(&mut |_| true)?;
+    let mut events = 0;
+    trace.each(&mut |some| {
+        events += some.len();
+        true
+    })?;
     chat!("{}: left as it was recorded, without packing", fail.line);
-    Ok(())
+    Ok(events > 0)
 }

@@ -58,8 +58,8 @@ pub struct Ending {
     warned: bool,
     /// Whether the library ended it before it began.
     pub refused: bool,
-    /// Whether the trace that was wanted is there.
-    kept: Verdict<()>,
+    /// Whether the trace that was wanted can be played.
+    kept: Verdict<bool>,
 }
 
 /// How a command is watched.
@@ -101,10 +101,10 @@ impl Watch<'_> {
         let since = Instant::now();
         let (pid, status) = child::run(&mut command)?;
         let refused = !warned && strict::ended(&command, status);
-        let ending = Ending { pid, status, lasted: since.elapsed(), warned, refused, kept: Ok(()) };
+        let ending = Ending { pid, status, lasted: since.elapsed(), warned, refused, kept: Ok(false) };
         let reports = Reports::read(scratch.path());
         let recording = recording.filter(|_| !refused);
-        let ending = Ending { kept: recording.map_or(Ok(()), |recording| recording.keep(pid)), ..ending };
+        let ending = Ending { kept: recording.map_or(Ok(false), |recording| recording.keep(pid)), ..ending };
         Ok((ending, reports))
     }
 }
@@ -129,7 +129,7 @@ impl Run {
         self.summary(&ending, &reports).iter().for_each(|line| chat!("{line}"));
         let has_lost = leaks::sum(&reports.leaks, |sorts| sorts.definite).blocks > 0;
         let status = self.leak_exitcode.filter(|_| has_lost).unwrap_or_else(|| child::code(ending.status));
-        Ok(fail::after(status, [ending.kept, stats]))
+        Ok(fail::after(status, [ending.kept.map(|_| ()), stats]))
     }
 
     /// At most fifteen lines, the last one a command to type.
@@ -162,7 +162,9 @@ impl Run {
         lines.push(match reports.largest() {
             Some(_) => match &self.trace {
                 _ if has_leaks(&reports.leaks) => format!("next:  heapmm leaks -- {words}"),
-                Some(file) if ending.kept.is_ok() => format!("next:  heapmm compare {}", argument(file)),
+                Some(file) if matches!(ending.kept, Ok(true)) => {
+                    format!("next:  heapmm compare {}", argument(file))
+                }
                 _ => format!("next:  heapmm record -o {trace} -- {words}"),
             },
             None if ending.refused => "next:  heapmm options".to_owned(),
