@@ -142,6 +142,20 @@ fn a_full_disk_is_status_1() {
 }
 
 #[test]
+fn help_tells_the_limits_that_are_kept() {
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&["step", "--help"], &["8 to 1000"]),
+        (&["trace", "gen", "--help"], &["up to 100,000,000", "1 to 100,000,000", "16 to 100,000,000 bytes"]),
+        (&["run", "--help"], &["0 to 255"]),
+    ];
+
+    for (args, limits) in cases {
+        let help = heapmm_of(args);
+        assert!(limits.iter().all(|limit| help.contains(limit)), "{help}");
+    }
+}
+
+#[test]
 fn help_of_a_verb_is_what_the_verb_says_of_itself() {
     for verb in [&["run"][..], &["trace", "gen"], &["compare"]] {
         let asked = heapmm_of(&[&["help"], verb].concat());

@@ -37,7 +37,7 @@ pub struct Run {
     /// Look for leaks at the end of each process.
     #[arg(long)]
     leaks: bool,
-    /// End with this status, 23 if none is said, where anything is definitely lost.
+    /// End with this status, 0 to 255, where anything is definitely lost; 23 if none is said.
     #[arg(long, value_name = "STATUS", requires = "leaks", num_args = 0..=1, require_equals = true, default_missing_value = "23")]
     leak_exitcode: Option<u8>,
     /// Write a trace of the command too, as `heapmm record` does.

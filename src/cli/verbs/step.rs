@@ -32,7 +32,7 @@ pub struct Step {
     /// The last one.
     #[arg(long)]
     to: Option<u64>,
-    /// Signs in a bar.
+    /// Signs in a bar, 8 to 1000.
     #[arg(long, default_value_t = 72, value_parser = clap::value_parser!(u16).range(8..=1000))]
     width: u16,
     #[command(flatten)]

@@ -41,13 +41,13 @@ struct Gen {
     /// The seed of the dice, for `random` and `steady`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Replacements of `steady`.
+    /// Replacements of `steady`, up to 100,000,000.
     #[arg(long, default_value_t = 100_000, value_parser = from::<0>)]
     rounds: usize,
-    /// Blocks of `steady` that are live at once.
+    /// Blocks of `steady` that are live at once, 1 to 100,000,000.
     #[arg(long, default_value_t = 2_000, value_parser = from::<1>)]
     live: usize,
-    /// Largest request of `steady`, in bytes.
+    /// Largest request of `steady`, 16 to 100,000,000 bytes.
     #[arg(long, default_value_t = 4_096, value_parser = from::<LEAST_LEN>)]
     largest: usize,
 }
