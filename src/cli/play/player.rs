@@ -72,7 +72,7 @@ pub struct Rules {
     pub bare: bool,
     /// Seconds of processor time after which a policy is given up; for a comparison, a share of 25
     /// seconds on each processor if not given.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub patience: Option<f64>,
 }
 

@@ -142,6 +142,29 @@ fn a_full_disk_is_status_1() {
 }
 
 #[test]
+fn a_negative_number_is_told_what_the_option_takes() {
+    let cases: [(&[&str], &str); 9] = [
+        (&["replay", "a.rep", "--patience", "-1"], "a number that is not negative"),
+        (&["compare", "a.rep", "--patience", "-0.5"], "a number that is not negative"),
+        (&["step", "a.rep", "--from", "-1"], "a whole number from 1 to 18446744073709551615"),
+        (&["step", "a.rep", "--to", "-1"], "a whole number from 0 to 18446744073709551615"),
+        (&["step", "a.rep", "--width", "-1"], "-1 is not in 8..=1000"),
+        (
+            &["trace", "gen", "random", "-o", "a.rep", "--seed", "-1"],
+            "a whole number from 0 to 18446744073709551615",
+        ),
+        (&["trace", "gen", "steady", "-o", "a.rep", "--rounds", "-1"], "a number from 0 to 100000000"),
+        (&["trace", "gen", "steady", "-o", "a.rep", "--live", "-1"], "a number from 1 to 100000000"),
+        (&["trace", "gen", "steady", "-o", "a.rep", "--largest", "-1"], "a number from 16 to 100000000"),
+    ];
+
+    for (args, words) in cases {
+        let outcome = Outcome::of(command(args).output().unwrap());
+        assert!(outcome.status == 2 && outcome.stderr.contains(words), "{outcome:?}");
+    }
+}
+
+#[test]
 fn help_tells_the_limits_that_are_kept() {
     let cases: [(&[&str], &[&str]); 3] = [
         (&["step", "--help"], &["8 to 1000"]),

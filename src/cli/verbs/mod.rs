@@ -72,6 +72,12 @@ impl Command {
     }
 }
 
+/// A whole number on the command line, `LEAST` or more.
+fn at_least<const LEAST: u64>(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number >= LEAST);
+    number.ok_or_else(|| format!("it takes a whole number from {LEAST} to {}", u64::MAX))
+}
+
 /// Prints `table` on stdout.
 fn print(table: &Table, format: Format) -> Verdict<()> {
     let printed = stream::stdout().and_then(|mut out| {

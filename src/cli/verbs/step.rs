@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::policies;
 use super::replay::opened;
+use super::{at_least, policies};
 use crate::fail::{Fail, Verdict};
 use crate::play::player::{Player, Rules};
 use crate::play::{catalogue, drawing};
@@ -27,13 +27,14 @@ pub struct Step {
     #[arg(value_parser = policies::Name, hide_possible_values = true)]
     policy: String,
     /// The first operation that is shown, from 1.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = at_least::<1>, allow_negative_numbers = true)]
     from: u64,
     /// The last one.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least::<0>, allow_negative_numbers = true)]
     to: Option<u64>,
     /// Signs in a bar, 8 to 1000.
     #[arg(long, default_value_t = 72, value_parser = clap::value_parser!(u16).range(8..=1000))]
+    #[arg(allow_negative_numbers = true)]
     width: u16,
     #[command(flatten)]
     rules: Rules,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::at_least;
 use super::convert::tell_cut;
 use crate::fail::{Fail, Verdict};
 use crate::show::chatter::chat;
@@ -39,16 +40,16 @@ struct Gen {
     #[arg(short, long, value_name = "FILE.rep")]
     output: PathBuf,
     /// The seed of the dice, for `random` and `steady`.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = at_least::<0>, allow_negative_numbers = true)]
     seed: u64,
     /// Replacements of `steady`, up to 100,000,000.
-    #[arg(long, default_value_t = 100_000, value_parser = from::<0>)]
+    #[arg(long, default_value_t = 100_000, value_parser = from::<0>, allow_negative_numbers = true)]
     rounds: usize,
     /// Blocks of `steady` that are live at once, 1 to 100,000,000.
-    #[arg(long, default_value_t = 2_000, value_parser = from::<1>)]
+    #[arg(long, default_value_t = 2_000, value_parser = from::<1>, allow_negative_numbers = true)]
     live: usize,
     /// Largest request of `steady`, 16 to 100,000,000 bytes.
-    #[arg(long, default_value_t = 4_096, value_parser = from::<LEAST_LEN>)]
+    #[arg(long, default_value_t = 4_096, value_parser = from::<LEAST_LEN>, allow_negative_numbers = true)]
     largest: usize,
 }
 
