@@ -52,10 +52,10 @@ fn outlive_limits() {
     extern "C" fn go_on(_signal: i32) {}
     let handler: extern "C" fn(i32) = go_on;
     // SAFETY: before any thread, and the handler does nothing.
-    unsafe {
-        if libc::signal(libc::SIGXFSZ, handler as *const () as usize) == libc::SIG_IGN {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        }
+    let before = unsafe { libc::signal(libc::SIGXFSZ, handler as *const () as usize) };
+    if before == libc::SIG_IGN {
+        // SAFETY: as above.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
 }
 
