@@ -40,19 +40,29 @@ for name in malloc free; do
     nm -D --defined-only "$library" | awk -v name=$name '$3 == name { sub("^0*", "", $1); print "0x" $1, "call" }'
 done >>$out/kinds
 
+# What stands behind the first section of code, callgrind names by its place in the process.
+placed() {
+    base=$(awk '/file=.*libheapmm.so.*generating link map/ { getline; for (i = 1; i < NF; i++) if ($i == "base:") at = $(i + 1) }
+        END { print at }' $out/log)
+    while read -r address kind; do
+        printf '%s %s\n0x%x %s\n' "$address" "$kind" $((base + address)) "$kind"
+    done <$out/kinds
+}
+
 printf '%-16s %12s %12s %12s\n' row calls state depot
 for row in $rows; do
     rm -f $out/counts
     valgrind --tool=callgrind --dump-instr=yes --dump-line=no --compress-pos=no --compress-strings=no \
         --callgrind-out-file=$out/counts --trace-children=yes \
-        env LD_PRELOAD="$library" $out/threads "${row%/*}" 0.2 "${row#*/}" >/dev/null 2>$out/log
+        env LD_DEBUG=files LD_PRELOAD="$library" $out/threads "${row%/*}" 0.2 "${row#*/}" >/dev/null 2>$out/log
+    placed >$out/placed
     awk -v row="$row" '
         NR == FNR { kind[$1] = $2; next }
-        /^ob=/ { ours = /libheapmm/ }
+        /^ob=/ { ours = /libheapmm|=\?\?\?$/ }
         /^calls=/ { getline; next }
         ours && $1 in kind { count[kind[$1]] += $2 }
         END {
             million = count["call"] / 1e6
             printf "%-16s %12d %12.0f %12.0f\n", row, count["call"], count["state"] / million, count["depot"] / million
-        }' $out/kinds $out/counts
+        }' $out/placed $out/counts
 done
