@@ -120,6 +120,17 @@ fn a_report_that_may_not_grow_costs_a_line_and_no_program() {
 }
 
 #[test]
+fn a_stderr_that_nobody_reads_costs_the_report_and_no_program() {
+    let folder = Scratch::new();
+    let command = "mkfifo pipe; exec 3<>pipe 2>pipe 3>&-; LD_PRELOAD=$LIBRARY sh -c 'echo /; exit 3'";
+
+    let run = Run::shell(command).env("LIBRARY", support::library()).env("HEAPMM_STATS", "exit");
+    let outcome = run.dir(folder.path()).run();
+
+    assert_eq!((outcome.status, outcome.text()), (Some(3), "/\n".into()));
+}
+
+#[test]
 fn a_program_that_closes_its_stderr_reports_however_few_files_it_may_open() {
     for limit in [16, 256, 500, 501, 700] {
         let outcome = run(&format!("ulimit -n {limit}; exec ls -d /"), &[("HEAPMM_STATS", "exit")]);

@@ -93,8 +93,8 @@ pub fn write_all(fd: i32, bytes: &[u8]) -> bool {
     try_write(fd, bytes).is_ok()
 }
 
-/// The same; the error that it gave up at. A file that may not grow further does not end the process, and a thread that is
-/// to be cancelled goes on.
+/// The same; the error that it gave up at. A file that may not grow further and a pipe that nobody reads do not end the
+/// process, and a thread that is to be cancelled goes on.
 pub fn try_write(fd: i32, bytes: &[u8]) -> Result<(), Refusal> {
     undisturbed(|| write_until_refused(fd, bytes))
 }

@@ -126,7 +126,7 @@ pub unsafe fn unmap(at: *mut u8, len: usize) {
     unsafe { system_call(libc::SYS_munmap, [at.addr(), len, 0, 0]) };
 }
 
-/// Runs `run` while this thread takes no signal; a SIGXFSZ that it brought is taken back.
+/// Runs `run` while this thread takes no signal; a SIGXFSZ or SIGPIPE that it brought is taken back.
 pub fn undisturbed<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     const WORD: usize = size_of::<u64>();
     let (all, mut before) = (u64::MAX, 0u64);
@@ -137,8 +137,13 @@ pub fn undisturbed<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Ref
     };
     change(&raw const all, &raw mut before);
     let out = run();
-    if matches!(out, Err(libc::EFBIG)) {
-        let only = 1u64 << (libc::SIGXFSZ - 1);
+    let brought = match out {
+        Err(libc::EFBIG) => libc::SIGXFSZ,
+        Err(libc::EPIPE) => libc::SIGPIPE,
+        _ => 0,
+    };
+    if brought != 0 {
+        let only = 1u64 << (brought - 1);
         let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let (only, no_time) =
             ((&raw const only).expose_provenance(), (&raw const no_time).expose_provenance());
