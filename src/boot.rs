@@ -1,7 +1,7 @@
 //! The late and optional parts: what happens at start, at fork and at the end.
 //!
 //! ```text
-//!   constructor   bad settings are named; a private stderr for the report
+//!   constructor   bad settings are named; a private stderr for the report, or to tell that there is none
 //!   fork          the locks are taken before, given back in both processes after
 //!   end           destructor or _exit: leaks and the report, once for each process
 //! ```
@@ -20,7 +20,7 @@ use heapmm_core::observe::place;
 use heapmm_core::observe::report::{self, Process};
 use heapmm_core::os::out::{self, Excerpt, Text, complain};
 use heapmm_core::os::refusal::{self, Refusal};
-use heapmm_core::os::{call, environment, file, thread};
+use heapmm_core::os::{call, environment, file, thread, window};
 use heapmm_core::settings::{self, Format, Settings};
 
 use crate::ALLOCATOR;
@@ -28,7 +28,7 @@ use crate::ALLOCATOR;
 /// EX_CONFIG of sysexits(3): the status of a process that was told to be strict.
 const BAD_CONFIGURATION: c_int = 78;
 
-/// A copy of stderr for the report, or -1. Programs close theirs before the report is due.
+/// A copy of stderr for the report and for what goes wrong with it, or -1. Programs close theirs before the report is due.
 static REPORT_FD: AtomicI32 = AtomicI32::new(-1);
 /// The process that reports; another number means a child that shares our memory (vfork).
 #[unsafe(link_section = ".data")]
@@ -116,16 +116,15 @@ fn obey() {
     }
     if settings.stats || settings.leaks {
         PID.store(file::pid(), Ordering::Relaxed);
-        match settings.out.bytes() {
-            b"" => REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed),
-            pattern => check_report_file(pattern),
+        REPORT_FD.store(file::private_copy(2).unwrap_or(-1), Ordering::Relaxed);
+        if !settings.out.bytes().is_empty() {
+            check_report_file(settings.out.bytes());
         }
         REPORTS.store(true, Ordering::Relaxed);
     }
 }
 
-/// Says at once what can be told of a file that cannot be written: programs close their stderr before
-/// the report is due.
+/// Says at once what can be told of a file that cannot be written.
 fn check_report_file(pattern: &[u8]) {
     let mut name = [0; 16];
     let path = place::expand(pattern, process(&mut name), 0);
@@ -138,7 +137,7 @@ fn check_report_file(pattern: &[u8]) {
 /// One line for all reports of this process that cannot be written.
 fn miss_report(pattern: &[u8], refusal: Refusal) {
     if !TOLD.swap(true, Ordering::Relaxed) {
-        refusal::complain("report to HEAPMM_OUT=", pattern, refusal);
+        refusal::complain(private_stderr(), "report to HEAPMM_OUT=", pattern, refusal);
     }
 }
 
@@ -182,6 +181,22 @@ extern "C" fn after_fork_parent() {
 extern "C" fn after_fork_child() {
     PID.store(file::pid(), Ordering::Relaxed);
     after_fork(true);
+    if REPORT_FD.load(Ordering::Relaxed) >= 0 {
+        drop_stderr_after_fork();
+    }
+}
+
+/// Closes the private copy of stderr where the report goes to a file, as long as the other leads there too: who reads what
+/// a command says waits for all that have its stderr open, and a daemon closes only the one that it knows of.
+#[cold]
+#[inline(never)]
+fn drop_stderr_after_fork() {
+    let private = REPORT_FD.load(Ordering::Relaxed);
+    let is_spare = !ALLOCATOR.settings().out.bytes().is_empty();
+    if is_spare && window::identity(private) == window::identity(2) {
+        REPORT_FD.store(-1, Ordering::Relaxed);
+        file::close(private);
+    }
 }
 
 fn after_fork(is_child: bool) {
@@ -268,8 +283,13 @@ fn write_leak_report(settings: &Settings, found: &Result<Leaks, Obstacle>) {
 }
 
 fn write_on_private_stderr(report: &[u8]) {
+    out::write_all(private_stderr(), report);
+}
+
+/// The private copy of stderr, or stderr itself.
+fn private_stderr() -> c_int {
     let private = REPORT_FD.load(Ordering::Relaxed);
-    out::write_all(if private < 0 { 2 } else { private }, report);
+    if private < 0 { 2 } else { private }
 }
 
 /// Writes `report` to where the settings want it.

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::time::Duration;
 
 use support::{Run, Scratch};
 
@@ -87,14 +88,36 @@ fn a_report_that_cannot_be_written_gets_one_line() {
 }
 
 #[test]
-fn a_program_that_closes_its_stderr_tells_it_before() {
-    let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_OUT", "/nowhere/report")];
-
+fn a_program_that_closes_its_stderr_tells_it_all_the_same() {
     // Only the last process is told of: the shell becomes it.
-    let outcome = Run::shell("LD_PRELOAD=$LIBRARY exec ls -d /").env("LIBRARY", support::library());
-    let outcome = variables.iter().fold(outcome, |run, (name, value)| run.env(name, value)).run().succeeded();
+    for out in ["/nowhere/report", "/dev/full"] {
+        for limit in [16, 700] {
+            let command = format!("ulimit -n {limit}; LD_PRELOAD=$LIBRARY exec ls -d /");
+            let run = Run::shell(&command).env("LIBRARY", support::library());
+            let outcome = run.env("HEAPMM_STATS", "exit").env("HEAPMM_OUT", out).run().succeeded();
 
-    assert_eq!((outcome.text(), outcome.errors().lines().count()), ("/\n".into(), 1), "{}", outcome.errors());
+            let said = outcome.errors();
+            assert_eq!((outcome.text(), said.lines().count()), ("/\n".into(), 1), "{out}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_daemon_keeps_no_stderr_for_a_report_that_goes_to_a_file() {
+    if !support::need("perl") {
+        return;
+    }
+    let folder = Scratch::new();
+    let daemon = "exit if fork; close STDERR; open my $end, '<', 'end'";
+    // It runs on until the one that reads its stderr has come to an end.
+    let command = "mkfifo end; LD_PRELOAD=$LIBRARY perl -e \"$DAEMON\" 2>&1 >/dev/null | cat; echo >end";
+
+    let run = Run::shell(command).env("LIBRARY", support::library()).env("DAEMON", daemon);
+    let run = run.env("HEAPMM_STATS", "exit").env("HEAPMM_OUT", "%p").dir(folder.path());
+    run.timeout(Duration::from_secs(20)).run().succeeded();
+
+    // The fifo and two reports.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 #[test]

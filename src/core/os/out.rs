@@ -114,12 +114,17 @@ fn write_until_refused(fd: i32, mut bytes: &[u8]) -> Result<(), Refusal> {
 
 /// One line on stderr: `heapmm: ` and the message.
 pub fn complain(message: fmt::Arguments<'_>) {
+    complain_to(2, message);
+}
+
+/// The same to `fd`.
+pub fn complain_to(fd: i32, message: fmt::Arguments<'_>) {
     let mut line = Line::new();
     let _ = line.write_str("heapmm: ");
     let _ = line.write_fmt(message);
     line.len = line.len.min(line.text.len() - 1);
     let _ = line.write_str("\n");
-    write_all(2, line.bytes());
+    write_all(fd, line.bytes());
 }
 
 /// Ends the process with `status` at once: nothing else runs.

@@ -60,10 +60,13 @@ pub fn words(refusal: Refusal) -> &'static str {
     known.and_then(|(line, _)| core::str::from_utf8(line).ok()).unwrap_or("the system refuses")
 }
 
-/// One line on stderr: `what` cannot be written at `path`.
-pub fn complain(what: &str, path: &[u8], refusal: Refusal) {
+/// One line to `fd`: `what` cannot be written at `path`.
+pub fn complain(fd: i32, what: &str, path: &[u8], refusal: Refusal) {
     let (path, why) = (Excerpt(path), words(refusal));
-    out::complain(format_args!("cannot write the {what}{path}: {why}; the program runs on without it"));
+    out::complain_to(
+        fd,
+        format_args!("cannot write the {what}{path}: {why}; the program runs on without it"),
+    );
 }
 
 #[cfg(test)]

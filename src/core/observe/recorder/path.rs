@@ -96,7 +96,7 @@ impl Recorder {
         self.with_path(|path| {
             let path = path.as_path().map_or(&b"?"[..], CStr::to_bytes);
             let (what, path) = if place::is_private(path) { ("trace", &b""[..]) } else { ("trace ", path) };
-            refusal::complain(what, path, refusal);
+            refusal::complain(2, what, path, refusal);
         });
     }
 }
