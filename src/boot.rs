@@ -299,12 +299,7 @@ fn deliver_report(settings: &Settings, process: Process<'_>, report: &[u8]) {
     if pattern.is_empty() {
         return write_on_private_stderr(report);
     }
-    let written = open_out(pattern, process).and_then(|fd| {
-        let written = out::try_write(fd, report);
-        file::close(fd);
-        written
-    });
-    if let Err(refusal) = written {
+    if let Err(refusal) = append_report(pattern, process, report) {
         miss_report(pattern, refusal);
     }
 }
@@ -315,14 +310,14 @@ pub(crate) fn process(name: &mut [u8; 16]) -> Process<'_> {
     Process { pid: file::pid(), command: &name[..len] }
 }
 
-/// Opens the file that `pattern` names. With `%n` it is the first that does not exist.
-fn open_out(pattern: &[u8], process: Process<'_>) -> Result<c_int, Refusal> {
+/// Appends `report` to the file that `pattern` names. With `%n` it is the first that does not exist.
+fn append_report(pattern: &[u8], process: Process<'_>, report: &[u8]) -> Result<(), Refusal> {
     let numbered = place::is_numbered(pattern);
     for sequence in 0..100_000 {
         let path = place::expand(pattern, process, sequence);
-        let opened = file::open_append(path.as_path().ok_or(refusal::TOO_LONG)?, numbered);
-        if !numbered || opened != Err(refusal::IN_USE) {
-            return opened;
+        let appended = file::append(path.as_path().ok_or(refusal::TOO_LONG)?, numbered, report);
+        if !numbered || appended != Err(refusal::IN_USE) {
+            return appended;
         }
     }
     Err(refusal::IN_USE)

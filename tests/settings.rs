@@ -143,6 +143,21 @@ fn a_report_that_may_not_grow_costs_a_line_and_no_program() {
 }
 
 #[test]
+fn a_report_file_that_takes_no_byte_is_gone_if_it_was_made_for_the_report() {
+    let folder = Scratch::new();
+    folder.write("old", "");
+    for out in ["old", "new", "%n"] {
+        let variables = [("HEAPMM_STATS", "exit"), ("HEAPMM_LEAKS", "exit"), ("HEAPMM_OUT", out)];
+
+        let outcome = run("ulimit -f 0; echo yes", &variables).dir(folder.path()).run().succeeded();
+
+        assert_eq!(outcome.errors().lines().count(), 1, "{out}");
+    }
+    let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["old"]);
+}
+
+#[test]
 fn a_stderr_that_nobody_reads_costs_the_report_and_no_program() {
     let folder = Scratch::new();
     let command = "mkfifo pipe; exec 3<>pipe 2>pipe 3>&-; LD_PRELOAD=$LIBRARY sh -c 'echo /; exit 3'";

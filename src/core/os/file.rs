@@ -4,9 +4,10 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use super::call::keeping_errno;
-use super::out::Text;
+use super::out::{Text, try_write};
 use super::refusal::{FOLDER, NOT_A_FILE, Refusal, TOO_LONG, checked};
 use super::thread::system_call;
+use super::window::remove;
 
 /// A private descriptor stays above this number, if the process may have so many: programs count and close the
 /// low ones.
@@ -33,10 +34,24 @@ pub fn open(folder: i32, path: &CStr, flags: i32) -> Result<i32, Refusal> {
     checked(unsafe { system_call(libc::SYS_openat, arguments) }).map(|fd| fd as i32)
 }
 
-/// Opens `path` to append, creating it; only a new file if `fresh`.
-pub fn open_append(path: &CStr, fresh: bool) -> Result<i32, Refusal> {
-    let only_new = if fresh { libc::O_EXCL } else { 0 };
-    open(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | only_new)
+/// Appends `bytes` to the file at `path`, creating it; only to a new file if `fresh`. A file that was made for them and
+/// takes none is removed.
+pub fn append(path: &CStr, fresh: bool, bytes: &[u8]) -> Result<(), Refusal> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+    let made = open(libc::AT_FDCWD, path, flags | libc::O_EXCL);
+    let fd = if fresh { made } else { made.or_else(|_| open(libc::AT_FDCWD, path, flags)) }?;
+    let written = try_write(fd, bytes);
+    if made.is_ok() && written.is_err() && is_empty(fd) {
+        remove(path);
+    }
+    close(fd);
+    written
+}
+
+/// Whether the file of `fd` has no bytes.
+fn is_empty(fd: i32) -> bool {
+    // SAFETY: the descriptor is the caller's.
+    unsafe { system_call(libc::SYS_lseek, [fd as usize, 0, libc::SEEK_END as usize, 0]) == 0 }
 }
 
 /// Whether that will go well, as far as it can be told without making the file.
