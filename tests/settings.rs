@@ -158,6 +158,27 @@ fn a_report_file_that_takes_no_byte_is_gone_if_it_was_made_for_the_report() {
 }
 
 #[test]
+fn a_report_to_a_pipe_waits_for_nobody_to_open_it() {
+    let folder = Scratch::new();
+    let ls = "LD_PRELOAD=$LIBRARY ls -d /";
+    let line = "heapmm: cannot write the report to HEAPMM_OUT=pipe: nobody reads from it; the program runs on \
+        without it\n";
+    // The second finds it full, and a reader that takes its time.
+    let full = "exec 3<>pipe 4<pipe; head -c 65000 /dev/zero >&3; { sleep 0.3; cat <&4 >report; } 3>&- &";
+    for (command, errors, reports) in
+        [(format!("mkfifo pipe; {ls}"), line, 0), (format!("{full} {ls}; exec 3>&-; wait"), "", 1)]
+    {
+        let run = Run::shell(&command).env("LIBRARY", support::library()).env("HEAPMM_STATS", "exit");
+        let run = run.env("HEAPMM_OUT", "pipe").dir(folder.path()).timeout(Duration::from_secs(20));
+        let outcome = run.run().succeeded();
+
+        assert_eq!((outcome.text(), outcome.errors()), ("/\n".into(), errors.into()), "{command}");
+        let report = fs::read_to_string(folder.path().join("report")).unwrap_or_default();
+        assert_eq!(report.matches("heapmm  ls  pid ").count(), reports, "{command}");
+    }
+}
+
+#[test]
 fn a_stderr_that_nobody_reads_costs_the_report_and_no_program() {
     let folder = Scratch::new();
     let command = "mkfifo pipe; exec 3<>pipe 2>pipe 3>&-; LD_PRELOAD=$LIBRARY sh -c 'echo /; exit 3'";

@@ -34,18 +34,29 @@ pub fn open(folder: i32, path: &CStr, flags: i32) -> Result<i32, Refusal> {
     checked(unsafe { system_call(libc::SYS_openat, arguments) }).map(|fd| fd as i32)
 }
 
-/// Appends `bytes` to the file at `path`, creating it; only to a new file if `fresh`. A file that was made for them and
-/// takes none is removed.
+/// Appends `bytes` to the file at `path`, creating it; only to a new file if `fresh`. A pipe that nobody reads is not
+/// waited for, and a file that was made for them and takes none is removed.
 pub fn append(path: &CStr, fresh: bool, bytes: &[u8]) -> Result<(), Refusal> {
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
     let made = open(libc::AT_FDCWD, path, flags | libc::O_EXCL);
-    let fd = if fresh { made } else { made.or_else(|_| open(libc::AT_FDCWD, path, flags)) }?;
+    let fd = match made {
+        Err(_) if !fresh => open_at_once(path, flags),
+        made => made,
+    }?;
     let written = try_write(fd, bytes);
     if made.is_ok() && written.is_err() && is_empty(fd) {
         remove(path);
     }
     close(fd);
     written
+}
+
+/// Opens `path` with `flags`: a pipe is refused while nobody reads it. What is written is waited for as ever.
+fn open_at_once(path: &CStr, flags: i32) -> Result<i32, Refusal> {
+    let fd = open(libc::AT_FDCWD, path, flags | libc::O_NONBLOCK)?;
+    // SAFETY: it was opened here.
+    unsafe { system_call(libc::SYS_fcntl, [fd as usize, libc::F_SETFL as usize, flags as usize, 0]) };
+    Ok(fd)
 }
 
 /// Whether the file of `fd` has no bytes.

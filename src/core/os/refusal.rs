@@ -40,6 +40,7 @@ refusals! {
     ENOTDIR "a part of the path is no folder";
     EISDIR "it is a folder";
     ENODEV "it is a device or a pipe";
+    ENXIO "nobody reads from it";
     EACCES "not permitted";
     EPERM "not permitted";
     EROFS "the file system is read-only";
