@@ -109,15 +109,16 @@ fn a_daemon_keeps_no_stderr_for_a_report_that_goes_to_a_file() {
     }
     let folder = Scratch::new();
     let daemon = "exit if fork; close STDERR; open my $end, '<', 'end'";
-    // It runs on until the one that reads its stderr has come to an end.
-    let command = "mkfifo end; LD_PRELOAD=$LIBRARY perl -e \"$DAEMON\" 2>&1 >/dev/null | cat; echo >end";
+    // It runs on until the one that reads its stderr has come to an end; `done` ends with it.
+    let command = "mkfifo end done; cat done & \
+        LD_PRELOAD=$LIBRARY perl -e \"$DAEMON\" 9>done 2>&1 >/dev/null | cat; echo >end; wait";
 
     let run = Run::shell(command).env("LIBRARY", support::library()).env("DAEMON", daemon);
     let run = run.env("HEAPMM_STATS", "exit").env("HEAPMM_OUT", "%p").dir(folder.path());
     run.timeout(Duration::from_secs(20)).run().succeeded();
 
-    // The fifo and two reports.
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    // The two pipes and two reports.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
 }
 
 #[test]
