@@ -165,7 +165,8 @@ impl Allocator {
     /// A thread without bins is here, which may give up slabs and take whatever is free.
     #[inline]
     pub(super) fn be_no_longer_alone(&self, state: &mut State) {
-        if self.is_vast.swap(false, Ordering::Relaxed) {
+        if self.is_vast.load(Ordering::Relaxed) {
+            self.is_vast.store(false, Ordering::Relaxed);
             self.look_for_others(state);
         }
     }

@@ -338,7 +338,6 @@ mod tests {
         seen
     }
 
-    /// Those are the moments at which a signal handler, or a thread that asks for figures, may look.
     #[test]
     fn as_many_are_put_in_at_once_as_there_are_slots() {
         let mut filled = filled();
@@ -357,6 +356,7 @@ mod tests {
         assert_eq!(bin.count(), 1);
     }
 
+    /// Those are the moments at which a signal handler, or a thread that asks for figures, may look.
     #[test]
     fn a_bin_between_two_magazines_counts_as_empty() {
         let (mut old, mut new) = (filled(), filled());
