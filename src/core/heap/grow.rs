@@ -252,8 +252,7 @@ impl<B: Backing, I: FreeIndex> Heap<B, I> {
 mod tests {
     use crate::heap::draw::arena;
     use crate::heap::{Heap, Request, Shape};
-    use crate::os::backing::{Backing, HUGE_PAGE, Run};
-    use crate::os::fake::Arena;
+    use crate::os::backing::HUGE_PAGE;
     use crate::policy::AnyIndex;
 
     /// What a heap that is large already, or twice that, takes more, the most at a time, for another 8 MiB; as many
@@ -325,44 +324,19 @@ mod tests {
         assert!(is_huge(7, true, 1_500_000) && !is_huge(7, true, 1_900_000));
     }
 
-    /// Counts what it is told will be filled.
-    struct Told(Arena, usize);
-
-    impl Backing for Told {
-        fn grow(&mut self, end: *mut u8, least: usize, want: usize) -> Option<Run> {
-            self.0.grow(end, least, want)
-        }
-
-        fn shrink(&mut self, from: *mut u8, len: usize) -> bool {
-            self.0.shrink(from, len)
-        }
-
-        fn release(&mut self, run: Run) -> bool {
-            self.0.release(run)
-        }
-
-        fn purge(&mut self, at: *mut u8, len: usize) -> bool {
-            self.0.purge(at, len)
-        }
-
-        fn thicken(&mut self, _: *mut u8, len: usize) {
-            self.1 += len;
-        }
-    }
-
     #[test]
     fn what_large_blocks_make_the_heap_grow_by_may_not_be_filled() {
-        let told = |has_company, len: usize| {
+        let thick = |has_company, len: usize| {
             let shape = Shape { huge: 1 << 20, ..Shape::DEFAULT };
-            let mut heap = Heap::new(Told(arena(64 << 20), 0), AnyIndex::EMPTY, shape);
+            let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
             heap.tending.has_company = has_company;
             (0..(16 << 20) / len).for_each(|_| _ = heap.allocate(Request::of(len)).unwrap());
-            heap.backing.1
+            heap.backing.thick
         };
 
-        assert!(told(false, 4_000) > 12 << 20);
-        assert_eq!(told(false, 8_000), 0);
-        assert!(told(true, 16_000) > 12 << 20);
-        assert_eq!(told(true, 17_000), 0);
+        assert!(thick(false, 4_000) > 12 << 20);
+        assert_eq!(thick(false, 8_000), 0);
+        assert!(thick(true, 16_000) > 12 << 20);
+        assert_eq!(thick(true, 17_000), 0);
     }
 }

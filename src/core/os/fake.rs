@@ -16,6 +16,8 @@ pub struct Arena {
     used: usize,
     /// The most bytes that were ever given at once.
     pub peak: usize,
+    /// Bytes for which huge pages were asked.
+    pub thick: usize,
 }
 
 impl Arena {
@@ -25,7 +27,7 @@ impl Arena {
     ///
     /// The memory is zero-filled, 16-aligned, and nobody else's for as long as the arena lives.
     pub const unsafe fn new(base: *mut u8, cap: usize) -> Self {
-        Self { base, cap, used: 0, peak: 0 }
+        Self { base, cap, used: 0, peak: 0, thick: 0 }
     }
 
     /// Moves the break by `len` bytes, as a foreign caller of sbrk does.
@@ -80,6 +82,10 @@ impl Backing for Arena {
         // SAFETY: the heap gives back what the arena gave it, and the arena owns that.
         unsafe { at.write_bytes(0, len) };
         true
+    }
+
+    fn thicken(&mut self, _at: *mut u8, len: usize) {
+        self.thick += len;
     }
 }
 
