@@ -14,8 +14,8 @@ const MANY: usize = 1 << 14;
 const BASE: usize = 0x5555_0000_0000;
 
 /// A map of `count` granules, slabs of all classes in turn.
-fn map(count: usize) -> Rooms {
-    let rooms = Rooms::EMPTY;
+fn map(count: usize) -> &'static Rooms {
+    let rooms: &Rooms = Box::leak(Box::new(Rooms::EMPTY));
     rooms.found(BASE);
     if count > rooms.count() {
         let table = memory(count * size_of::<Room>(), align_of::<Room>());

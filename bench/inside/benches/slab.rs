@@ -19,7 +19,7 @@ const CAP: usize = 64 * GRANULE;
 struct Slabs {
     heap: Heap<Arena, Bins<Tree>>,
     tables: Tables,
-    rooms: Rooms,
+    rooms: &'static Rooms,
     spans: Spans,
 }
 
@@ -28,7 +28,7 @@ impl Slabs {
         let base = memory(CAP, GRANULE);
         // SAFETY: zeroed, aligned, nobody else's, and never given back.
         let arena = unsafe { Arena::new(base, CAP) };
-        let rooms = Rooms::EMPTY;
+        let rooms: &Rooms = Box::leak(Box::new(Rooms::EMPTY));
         rooms.found(base.addr());
         let heap = Heap::new(arena, Bins::EMPTY, Shape::DEFAULT);
         Self { heap, tables: Tables::EMPTY, rooms, spans: Spans::EMPTY }
@@ -41,11 +41,9 @@ impl Slabs {
         unsafe { spans.take(heap, tables, rooms, class, out, most) }.count
     }
 
-    fn give(&mut self, mut objects: &[*mut u8]) {
-        while !objects.is_empty() {
-            let given = self.spans.give(&mut self.heap, &self.rooms, objects);
-            objects = &objects[given..];
-        }
+    fn give(&mut self, objects: &[*mut u8]) {
+        let given = self.spans.give(&mut self.heap, self.rooms, objects);
+        assert_eq!(given, Some(objects.len()), "all are used objects of slabs");
     }
 }
 

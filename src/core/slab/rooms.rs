@@ -188,7 +188,8 @@ impl Rooms {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Sets the first granule; only once, by the holder of the lock.
+    /// Sets the first granule; only once, by the holder of the lock. The map stays where it is from then on: its first table
+    /// is a part of it.
     pub fn found(&self, address: usize) {
         if self.base.load(Ordering::Relaxed) == 0 {
             self.table.store(self.first.as_ptr().cast_mut().cast(), Ordering::Relaxed);

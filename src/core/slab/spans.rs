@@ -227,16 +227,17 @@ impl Spans {
         Taken { count: got + fresh, fresh }
     }
 
-    /// Takes back the leading ones of `objects` that lie in slabs and are used; how many those were. All are starts of
-    /// objects of one class, and carry the mark. An empty slab returns to the heap.
+    /// Takes back the leading ones of `objects` that lie in slabs and are used; how many those were, or `None` if the
+    /// first lies in no slab. All are starts of objects of one class, and carry the mark. An empty slab returns to the
+    /// heap.
     #[inline(always)]
     pub fn give<B: Backing, I: FreeIndex>(
         &mut self,
         heap: &mut Heap<B, I>,
         rooms: &Rooms,
         objects: &[*mut u8],
-    ) -> usize {
-        let Some(class) = objects.first().and_then(|first| rooms.at(first.addr()).class()) else { return 0 };
+    ) -> Option<usize> {
+        let class = rooms.at(objects.first()?.addr()).class()?;
         let len = class::len_of(class);
         let (mut given, mut counted) = (0, 0);
         for address in objects.iter().map(|object| object.addr()) {
@@ -256,7 +257,7 @@ impl Spans {
             }
         }
         self.count_given(given - counted, len);
-        given
+        Some(given)
     }
 
     /// Counts objects of `len` bytes that came back.

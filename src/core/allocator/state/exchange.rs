@@ -63,23 +63,19 @@ impl State {
     /// Takes back objects of one class that a cache held: they carry the mark.
     pub(in crate::allocator) fn give(&mut self, rooms: &Rooms, mut objects: &[*mut u8]) {
         while let [first, rest @ ..] = objects {
-            let given = self.spans.give(&mut self.heap, rooms, objects);
-            if given == 0 {
-                self.give_alone(rooms, *first);
-                objects = rest;
-            } else {
-                objects = &objects[given..];
-            }
+            objects = match self.spans.give(&mut self.heap, rooms, objects) {
+                None => {
+                    self.give_cached(*first);
+                    rest
+                }
+                Some(0) => {
+                    let again = Misuse { call: "free", payload: *first, fault: Fault::Freed };
+                    again.report(self.settings.errors);
+                    rest
+                }
+                Some(given) => &objects[given..],
+            };
         }
-    }
-
-    /// Takes back what a cache held and no slab takes: a tagged block, or an object that is free already.
-    #[cold]
-    fn give_alone(&mut self, rooms: &Rooms, payload: *mut u8) {
-        if rooms.slab(payload.addr()).is_none() {
-            return self.give_cached(payload);
-        }
-        Misuse { call: "free", payload, fault: Fault::Freed }.report(self.settings.errors);
     }
 
     /// Takes back a tagged block that a cache held, once: one that the program wrote to and freed again may be there

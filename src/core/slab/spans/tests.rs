@@ -1,5 +1,6 @@
 //! Slabs over a heap in an arena: what is handed out, what comes back, and who serves next.
 
+use std::boxed::Box;
 use std::vec::Vec;
 
 use super::{Spans, capacity};
@@ -11,20 +12,20 @@ use crate::policy::AnyIndex;
 use crate::slab::class::{class_of, len_of};
 use crate::slab::rooms::{GRANULE, Room, Rooms};
 
-/// Bytes of an object: many of them touch no more than one page.
+/// Bytes of an object; a multiple of it is a page.
 const LEN: usize = 64;
 
 struct Rig {
     heap: TestHeap,
     tables: Tables,
-    rooms: Rooms,
+    rooms: &'static Rooms,
     spans: Spans,
 }
 
 impl Rig {
     fn new() -> Self {
         let mut heap = Heap::new(arena(4 << 20), AnyIndex::EMPTY, Shape::DEFAULT);
-        let rooms = Rooms::EMPTY;
+        let rooms: &Rooms = Box::leak(Box::new(Rooms::EMPTY));
         let first = heap.allocate(Request::of(100)).unwrap().block().payload();
         rooms.found(first.addr());
         rooms.claim(first.addr(), first.addr() + (3 << 20), Room::TAGGED);
@@ -47,7 +48,7 @@ impl Rig {
     }
 
     fn give(&mut self, objects: &[*mut u8]) -> usize {
-        self.spans.give(&mut self.heap, &self.rooms, objects)
+        self.spans.give(&mut self.heap, self.rooms, objects).unwrap()
     }
 
     /// All objects of as many slabs.
@@ -121,11 +122,11 @@ fn a_slab_that_drains_gives_more_pages_back_when_more_objects_came() {
     rig.give(&fuller[..1]);
     // Ten objects of its first page are left, and ten of another one.
     rig.give(&[&sparse[10..500], &sparse[510..]].concat());
-    rig.spans.drain(&rig.rooms);
+    rig.spans.drain(rig.rooms);
     let hollow = |rig: &mut Rig| {
         // The first look only finds out that it drains.
         for _ in 0..2 {
-            while !rig.spans.hollow(&mut rig.heap, &rig.rooms) {}
+            while !rig.spans.hollow(&mut rig.heap, rig.rooms) {}
         }
         rig.spans.hollow_bytes()
     };
