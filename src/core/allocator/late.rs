@@ -11,8 +11,8 @@
 //! the other, they are looked at when they are full: so many journeys to memory go on at a time. Nobody gets it twice:
 //!
 //! - **A8** What waits is put in if it carries no mark and was not taken out of the same magazine since it came. No other
-//!   magazine is loaded in between, no slab is given up, and there is no other thread that could have taken it: a second
-//!   one looks, before it takes anything, at what waits. Out of a blind bin nothing is taken.
+//!   magazine is loaded in between, no slab is given up or taken from by the slow side, which looks first, and there is
+//!   no other thread that could have taken it: a second one looks, before it takes anything, at what waits. Out of a blind bin nothing is taken.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 

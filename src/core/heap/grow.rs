@@ -255,8 +255,8 @@ mod tests {
     use crate::os::backing::HUGE_PAGE;
     use crate::policy::AnyIndex;
 
-    /// What a heap that is large already, or twice that, takes more, the most at a time, for another 8 MiB; as many
-    /// bytes rest after so many of them.
+    /// What a heap of 8 MiB, which is large from `huge` bytes on, takes more, the most at a time, for another 8 MiB; as
+    /// many bytes rest after so many of them.
     fn steps_of_a_large_heap(huge: usize, has_company: bool, resting: impl Fn(usize) -> usize) -> usize {
         let shape = Shape { huge, ..Shape::DEFAULT };
         let mut heap = Heap::new(arena(64 << 20), AnyIndex::EMPTY, shape);
